@@ -1,0 +1,1 @@
+"""Backends: each carries the five functions over one bus."""

@@ -1,0 +1,11 @@
+"""The broker as a state machine: routing, queues, pending calls.
+
+It knows no time, no threads, no chance and no I/O. A loop (`rpcfake.sim`, `rpcfake.threads`) drives
+it, tells it what time it is, and is told which queues can be served and which callers have an
+answer."""
+
+from rpcfake.core.broker import Broker
+from rpcfake.core.envelope import Envelope
+from rpcfake.core.queue import Consumer, Queue, Topic
+
+__all__ = ["Broker", "Consumer", "Envelope", "Queue", "Topic"]

@@ -1,0 +1,97 @@
+"""The rows that the recorder wrote, and what each of them means.
+
+A row is a tuple whose first three fields are its kind, its time in microseconds, and its cause: the
+index of another row. A row that tells of a message finds it by following the causes up to the first
+row that was sent::
+
+    send <- taken <- reply, failure, ending, and what the handler sends
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from rpcfake.message import SENDS, Failure, Kind
+from rpcfake.traffic.record import Record
+
+Row = tuple[Any, ...]
+
+KIND, TIME, CAUSE = 0, 1, 2
+"""The fields of every row."""
+TOPIC, METHOD, PAYLOAD = 3, 4, 5
+"""The other fields of a row that was sent."""
+CONSUMER = 3
+"""The other field of a row that was taken."""
+TEXT = 3
+"""The other field of a reply, a failure and a dropped row."""
+
+
+class Log:
+    """The first ``stop`` rows of a list that only ever grows, with the codec's decoder for them."""
+
+    __slots__ = ("decode", "rows", "stop")
+
+    def __init__(
+        self, rows: Sequence[Row], decode: Callable[[str], Any], stop: int | None = None
+    ) -> None:
+        self.rows = rows
+        self.decode = decode
+        self.stop = len(rows) if stop is None else stop
+
+    def find_send(self, seq: int) -> int:
+        """The row in which the message of this row was sent."""
+        rows = self.rows
+        row = rows[seq]
+        while row[KIND] not in SENDS:
+            seq = row[CAUSE]
+            row = rows[seq]
+        return seq
+
+    def find_consumer(self, seq: int) -> str | None:
+        """Who had taken the message of this row when it was written."""
+        row = self.rows[seq]
+        if row[KIND] in SENDS:
+            return None
+        if row[KIND] != Kind.TAKEN:
+            row = self.rows[row[CAUSE]]
+        return row[CONSUMER] if row[KIND] == Kind.TAKEN else None
+
+    def find_sender(self, seq: int) -> str | None:
+        """The consumer whose handler sent the message of this row; None: a test sent it."""
+        cause = self.rows[self.find_send(seq)][CAUSE]
+        return None if cause is None else self.rows[cause][CONSUMER]
+
+    def load_message(self, send: int) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Context and args of a row that was sent, decoded anew; empty where there were none."""
+        context, args = self.decode(self.rows[send][PAYLOAD])
+        return context or {}, args or {}
+
+    def load_value(self, seq: int) -> Any:
+        """What a reply, a failure or a dropped reply carried; else None."""
+        row = self.rows[seq]
+        if row[KIND] == Kind.FAILURE:
+            return Failure(*self.decode(row[TEXT]))
+        if row[KIND] == Kind.REPLY or (row[KIND] == Kind.DROPPED and row[TEXT] is not None):
+            return self.decode(row[TEXT])
+        return None
+
+    def build(self, seq: int) -> Record:
+        """The Record of a row."""
+        kind, time, cause = self.rows[seq][:3]
+        send = self.find_send(seq)
+        context, args = self.load_message(send)
+        _, _, _, topic, method, _ = self.rows[send]
+        return Record(
+            seq=seq,
+            time=time / 1e6,
+            kind=Kind(kind),
+            topic=topic,
+            method=method,
+            args=args,
+            context=context,
+            id=send,
+            cause=cause,
+            consumer=self.find_consumer(seq),
+            value=self.load_value(seq),
+        )

@@ -1,0 +1,116 @@
+"""Why nobody answered: the text of a `Timeout`, and who waits for whom."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Protocol
+
+from rpcfake.core import Broker, Envelope
+from rpcfake.handling import public_methods
+from rpcfake.hints import did_you_mean, listing
+from rpcfake.stubs import Stubs
+
+
+def seconds_text(seconds: float) -> str:
+    """Seconds for a text: ``60 s``, ``0.5 s``."""
+    return "for ever" if seconds == math.inf else f"{seconds:g} s"
+
+
+def explain_timeout(
+    broker: Broker, stubs: Stubs, envelope: Envelope, seconds: float, now: int
+) -> str:
+    """What a `Timeout` of a call or multicall says."""
+    name = f"{envelope.topic}.{envelope.method}"
+    lines = [
+        f"no answer to {envelope.kind} {name} within {seconds_text(seconds)}"
+        f" (the bus's time is now {now / 1e6:g} s)"
+    ]
+    if envelope.taken is None:
+        lines += ["  " + line for line in _why_untaken(broker, stubs, envelope)]
+    else:
+        lines += ["  " + line for line in waits_for(envelope)]
+    return "\n".join(lines)
+
+
+class Job(Protocol):
+    """Something that runs, and that is no message: a task."""
+
+    name: str
+    done: bool
+    worker: Any
+
+
+def waits_for(what: Envelope | Job | None) -> list[str]:
+    """The chain from what is waited for, a message that is being handled or a task, to what its
+    handler or the task waits for, and so on."""
+    lines: list[str] = []
+    seen: list[Envelope | Job] = []
+    while what is not None:
+        head = (
+            f"{what.kind} {what.topic}.{what.method} (record {what.seq})"
+            if isinstance(what, Envelope)
+            else f"task {what.name}"
+        )
+        if what in seen:
+            lines.append(f"{head}: here the circle closes, each waits for the next")
+            break
+        seen.append(what)
+        following: Envelope | Job | None = None
+        if what.done:
+            lines.append(f"{head} {'was answered' if isinstance(what, Envelope) else 'has ended'}")
+        elif isinstance(what, Envelope) and what.taken is None:
+            lines.append(f"{head} was taken by nobody yet")
+        else:
+            doing = "it gives no answer"
+            if what.worker is not None:
+                doing, following = what.worker.doing()
+            taken = ""
+            if isinstance(what, Envelope):
+                assert what.consumer is not None
+                taken = f" was taken by {what.consumer.name}"
+            lines.append(f"{head}{taken}: {doing}")
+        what = following
+    return lines
+
+
+def _why_untaken(broker: Broker, stubs: Stubs, envelope: Envelope) -> list[str]:
+    topic, method = envelope.topic, envelope.method
+    served = [name for name, place in broker.topics.items() if place.consumers]
+    known = list(dict.fromkeys([*served, *stubs.topics()]))
+    place = broker.topics.get(topic)
+    lines = []
+    shared = [] if place is None else [one for one in place.consumers if not one.fanout]
+    if shared:
+        names = listing(one.name for one in shared)
+        if any(one.started for one in shared):
+            lines.append(
+                f"it waits in the queue of {topic!r}; its consumers {names} took others first"
+            )
+        else:
+            lines.append(
+                f"{topic!r} has the consumers {names}, but none was started:"
+                " call consume_in_thread() on their connection"
+            )
+        methods = [name for one in shared for name in public_methods(one.proxy)]
+        lines += _near(method, methods)
+        return lines
+    if place is not None and place.consumers:
+        lines.append(f"{topic!r} has fanout consumers only, which no {envelope.kind} reaches")
+    elif place is not None and place.declared:
+        lines.append(f"nothing serves the topic {topic!r} any more: its consumers are closed")
+    else:
+        lines.append(f"nothing serves the topic {topic!r}: it has no consumer, and no stub matches")
+    stubbed = stubs.methods(topic)
+    if stubbed:
+        lines.append(f"stubs on {topic!r}: {listing(dict.fromkeys(stubbed))}")
+        lines += _near(method, stubbed)
+    others = [name for name in known if name != topic]
+    lines.append(f"topics served: {listing(others) or 'none'}{did_you_mean(topic, others)}")
+    return lines
+
+
+def _near(method: str, known: list[str]) -> list[str]:
+    if method in known:
+        return []
+    hint = did_you_mean(method, known).removeprefix("; ")
+    return [f"there is no method {method!r} there: {hint}"] if hint else []
