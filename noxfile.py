@@ -23,8 +23,8 @@ PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 VERSIONS = ("3.11", "3.12", "3.13", "3.14")
 # The checkout stays off sys.path: what is tested is the wheel that a user would install.
 INSTALLED_ONLY = {"PYTHONSAFEPATH": "1"}
-# A process for each core. Tests that share a broker or a browser stay together.
-PARALLEL = ("-n", "auto", "--dist", "loadgroup")
+# A process for each core. Files stay whole: tests share a browser, the blocks of a page names.
+PARALLEL = ("-n", "auto", "--dist", "loadfile")
 
 
 def find_pythons() -> dict[str, Path]:

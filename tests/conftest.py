@@ -11,17 +11,6 @@ LASTS = ("asyncio-waitpid", "rpcfake-watchdog")
 """Threads of things that live for a module or a run: a browser, the plugin's watchdog."""
 
 
-TOGETHER = {"tests/backends/": "brokers", "tests/contract/test_page.py": "browser"}
-"""What is not spread over the processes of pytest-xdist: where the tests are, and their group."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        for where, group in TOGETHER.items():
-            if item.nodeid.startswith(where):
-                item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture(autouse=True)
 def leaves_no_thread() -> Iterator[None]:
     """What a test leaves running changes what the tests after it see."""

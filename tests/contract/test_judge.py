@@ -460,7 +460,7 @@ def test_a_program_runs_as_a_file(tmp_path: Path) -> None:
 
 
 def machine_finds(make: Callable[[], Any]) -> Finding:
-    profile = replace(PROFILES["default"], shrink_seconds=5.0)
+    profile = replace(PROFILES["default"], shrink_seconds=120.0)  # to its end
     (found,) = verdict_of(
         make, "RPC-WHOLE-001", profile=profile, patience=1.0, program="play('memory')"
     )

@@ -68,12 +68,13 @@ def test_a_job_that_raises_gives_its_slot_back(
 
 
 def test_who_waits_for_another_gives_its_slot_back(pool: Pool) -> None:
-    waits, gate, done = threading.Event(), threading.Event(), threading.Event()
+    waits, gate, waited, done = (threading.Event() for _ in range(4))
 
     def job() -> None:
         with handler_waits():
             waits.set()
             gate.wait(PATIENCE)
+        waited.set()
         done.wait(PATIENCE)
 
     pool.take(job)
@@ -84,6 +85,7 @@ def test_who_waits_for_another_gives_its_slot_back(pool: Pool) -> None:
     gate.set()
     for _ in range(3):
         assert pool.freed.acquire(timeout=PATIENCE)
+    assert waited.wait(PATIENCE)
     assert pool.claim()  # the first has taken its slot again
     assert not pool.claim()
     pool.give_back()
