@@ -71,8 +71,7 @@ def use_backend(spec: Any, **options: Any) -> Choice:
 
     Args:
         spec: a registered name such as ``"memory"``, ``"pkg.mod"``, ``"pkg.mod:attr"``, or an
-            object with
-            the five functions.
+            object with the five functions.
         options: for the backend that a name stands for, such as ``seed=7`` for ``"memory"``.
 
     Raises:

@@ -243,10 +243,12 @@ class MessageBus(Expectations, ABC):
         """Answer messages in place of a consumer, from now on.
 
         Args:
-            topic, method: which messages. args: only those whose args equal this; its values may be
-                objects with an ``==`` of their own. times: how many messages at the most (the
-                others go on to older stubs, or to consumers); None:
-                without end. Used less than that, or not at all, is a problem (``unused_stubs``).
+            topic, method: which messages.
+            args: only those whose args equal this; its values may be objects with an ``==`` of
+                their own.
+            times: how many messages at the most (the others go on to older stubs, or to consumers);
+                None: without end. Used less than that, or not at all, is a problem
+                (``unused_stubs``).
 
         Of the stubs that match, the newest that is not spent answers. A fanout cast that a stub
         matches reaches the stub alone."""

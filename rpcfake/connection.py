@@ -39,8 +39,8 @@ class Connection:
         Messages wait until `consume_in_thread`; after it a new consumer starts at once.
 
         Raises:
-            InvalidMessage: the topic is not allowed. ConnectionClosed: this connection, or its bus,
-                is closed.
+            InvalidMessage: the topic is not allowed.
+            ConnectionClosed: this connection, or its bus, is closed.
         """
         check_consumer(topic, proxy, fanout)
         self._check_open()

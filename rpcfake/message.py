@@ -132,7 +132,8 @@ def check_timeout(timeout: object) -> float:
     """The seconds that a timeout stands for; None is the default (rule TIME).
 
     Raises:
-        TypeError: it is no number. ValueError: it is negative or NaN.
+        TypeError: it is no number.
+        ValueError: it is negative or NaN.
     """
     if timeout is None:
         return DEFAULT_TIMEOUT

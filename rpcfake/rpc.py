@@ -28,7 +28,8 @@ def create_connection(new: bool = True) -> Connection:
     """A connection on which consumers are created; ``new=False`` allows the backend to share one.
 
     Raises:
-        ConnectionClosed: the bus is closed. BackendUnavailable: the backend can't be reached.
+        ConnectionClosed: the bus is closed.
+        BackendUnavailable: the backend can't be reached.
     """
     return active_backend().create_connection(new)
 
@@ -38,13 +39,16 @@ def call(context: Any, topic: str, msg: Message, timeout: float | None = None) -
 
     Args:
         context: None, a mapping, or an object with ``to_dict()``; the handler gets it as
-            ``context``. topic: a non-empty str of at most 200 bytes of UTF-8. msg: ``{"method":
-            str, "args": dict}``; ``args`` may be left out. timeout: seconds for the call as a
-            whole; None is 60, ``math.inf`` for ever.
+            ``context``.
+        topic: a non-empty str of at most 200 bytes of UTF-8.
+        msg: ``{"method": str, "args": dict}``; ``args`` may be left out.
+        timeout: seconds for the call as a whole; None is 60, ``math.inf`` for ever.
 
     Raises:
-        RemoteError: the method failed. Timeout: there was no answer in time.
-        InvalidMessage, SerializationError: nothing was sent. ConnectionClosed: the bus is closed.
+        RemoteError: the method failed.
+        Timeout: there was no answer in time.
+        InvalidMessage, SerializationError: nothing was sent.
+        ConnectionClosed: the bus is closed.
     """
     __tracebackhide__ = True
     check_sending(topic, msg)
@@ -72,7 +76,8 @@ def cast(context: Any, topic: str, msg: Message) -> None:
     there.
 
     Raises:
-        InvalidMessage, SerializationError: nothing was sent. ConnectionClosed: the bus is closed.
+        InvalidMessage, SerializationError: nothing was sent.
+        ConnectionClosed: the bus is closed.
     """
     check_sending(topic, msg)
     active_backend().cast(context, topic, msg)

@@ -37,14 +37,14 @@ def find_backend(spec: Any, **options: Any) -> Backend:
 
     Args:
         spec: a registered name, ``"pkg.mod"``, ``"pkg.mod:attr"``, or an object with the five
-            functions. options: passed to what spec names, where that is a class or a function that
-            makes a backend.
+            functions.
+        options: passed to what spec names, where that is a class or a function that makes a
+            backend.
 
     Raises:
         BackendUnavailable: there is no such name or module, it can't be imported, or it lacks one
-            of the
-            five functions. TypeError: spec is no str and has none of them, or options where none
-            fit.
+            of the five functions.
+        TypeError: spec is no str and has none of them, or options where none fit.
     """
     found = import_backend(spec) if isinstance(spec, str) else spec
     name = spec if isinstance(spec, str) else brief(spec)

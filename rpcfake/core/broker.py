@@ -1,9 +1,10 @@
 """The rules of the bus.
 
 Sending (rules CAST, CALL, MULTICALL, FANOUT, TOPIC)
-    cast, call, multicall   to the topic's shared queue; dropped if no shared consumer was ever
-    declared there fanout_cast             to the queue of each fanout consumer of the topic that is
-    not closed to a stub               whatever the kind, to the stub's queue and nowhere else
+    cast, call, multicall   to the topic's shared queue;
+                            dropped if no shared consumer was ever declared there
+    fanout_cast             to the queue of each fanout consumer of the topic that is not closed
+    to a stub               whatever the kind, to the stub's queue and nowhere else
 
 Taking (SHARE, ORDER, CONC, CONN)
     the head of a queue, by the reader whose turn it is; that acknowledges it

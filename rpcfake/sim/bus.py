@@ -26,14 +26,16 @@ class Bus(MessageBus):
     """A message bus in one thread, with virtual time. Same inputs, same traffic, in every process.
 
     Handlers run only while the code that made the bus waits on it: in `rpcfake.call` and in
-        iterating over `rpcfake.multicall`, in `run`, `step`, `advance`, `run_until`, `sleep`, and
-        in `Task.result`.
+    iterating over `rpcfake.multicall`, in `run`, `step`, `advance`, `run_until`, `sleep`, and in
+    `Task.result`.
 
     Args:
         codec: how values look on the wire: ``"json"``, or an object with ``name``, ``encode``,
-            ``decode``. schedule: who runs next: ``"fifo"`` (in the order of sending) or
-            ``"random"`` (as the seed says). seed: an int. context_factory: makes the context that a
-            handler gets of the dict that travelled.
+            ``decode``.
+        schedule: who runs next: ``"fifo"`` (in the order of sending) or ``"random"`` (as the seed
+            says).
+        seed: an int.
+        context_factory: makes the context that a handler gets of the dict that travelled.
 
     Raises:
         ValueError, TypeError: an argument is not allowed; the text says what is.
@@ -88,9 +90,8 @@ class Bus(MessageBus):
         """Run, and let virtual time pass, until the predicate is true. It is asked after each step.
 
         Raises:
-            Timeout: it was not within ``timeout`` seconds. Stalled: without a timeout, when nothing
-                is
-                left that could make it true.
+            Timeout: it was not within ``timeout`` seconds.
+            Stalled: without a timeout, when nothing is left that could make it true.
         """
         if not callable(predicate):
             raise TypeError(f"predicate is {brief(predicate)}: it must be callable")

@@ -137,7 +137,8 @@ class Task:
         """Wait until the task has ended, at most ``timeout`` seconds of virtual time.
 
         Raises:
-            Timeout: it has not. Stalled: without a timeout, when nothing can ever end it.
+            Timeout: it has not.
+            Stalled: without a timeout, when nothing can ever end it.
         """
         seconds = None if timeout is None else check_seconds("timeout", timeout)
         if not self.done:

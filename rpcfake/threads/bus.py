@@ -45,8 +45,8 @@ class ThreadedBus(MessageBus):
 
     Args:
         codec: how values look on the wire: ``"json"``, or an object with ``name``, ``encode``,
-            ``decode``. context_factory: makes the context that a handler gets of the dict that
-            travelled.
+            ``decode``.
+        context_factory: makes the context that a handler gets of the dict that travelled.
     """
 
     def __init__(

@@ -168,7 +168,8 @@ class Traffic(Sequence[Record]):
         For what was sent this is all that its handlers did, and all that was done for them.
 
         Raises:
-            TypeError: it is no Record. ValueError: it is none of this traffic.
+            TypeError: it is no Record.
+            ValueError: it is none of this traffic.
         """
         if not isinstance(record, Record):
             raise TypeError(f"record is {brief(record)}: it must be a Record")

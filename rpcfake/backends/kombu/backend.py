@@ -95,8 +95,8 @@ class KombuBackend:
             new: False allows to share one connection to the broker with others.
 
         Raises:
-            BackendUnavailable: the broker can't be reached. ConnectionClosed: the backend is
-                closed.
+            BackendUnavailable: the broker can't be reached.
+            ConnectionClosed: the backend is closed.
         """
         self._check_open()
         intake = Intake(
@@ -140,7 +140,8 @@ class KombuBackend:
         """Call a method of one consumer of a topic, and return the last value that it gave.
 
         Raises:
-            RemoteError: the method failed. Timeout: there was no answer in time.
+            RemoteError: the method failed.
+            Timeout: there was no answer in time.
             InvalidMessage, SerializationError: nothing was sent.
             BackendUnavailable: the broker was away, so that it was not sent; or it was lost before
                 it confirmed, so that nobody knows.

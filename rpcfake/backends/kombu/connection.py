@@ -46,7 +46,8 @@ class Connection:
         Messages wait until `consume_in_thread`; after it a new consumer starts at once.
 
         Raises:
-            InvalidMessage: the topic is not allowed. ConnectionClosed: this connection is closed.
+            InvalidMessage: the topic is not allowed.
+            ConnectionClosed: this connection is closed.
             BackendUnavailable: the broker is away.
         """
         check_consumer(topic, proxy, fanout)
@@ -58,7 +59,8 @@ class Connection:
         """Begin to take messages; called twice it is called once. It does not block.
 
         Raises:
-            ConnectionClosed: this connection is closed. BackendUnavailable: the broker is away.
+            ConnectionClosed: this connection is closed.
+            BackendUnavailable: the broker is away.
         """
         self._check_open()
         self._prepare()

@@ -13,7 +13,8 @@ class SharedLoops:
 
     Args:
         most: how many are opened before the least used one is lent again.
-        open: makes an open loop. stop: ends one.
+        open: makes an open loop.
+        stop: ends one.
     """
 
     def __init__(self, most: int, open: Callable[[], Loop], stop: Callable[[Loop], object]) -> None:

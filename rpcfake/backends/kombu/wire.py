@@ -45,8 +45,9 @@ def request_body(context: Any, msg: Message) -> bytes:
     """The body of a request.
 
     Raises:
-        InvalidMessage: the context is none. SerializationError: JSON can't carry it; the error's
-            path begins with ``context`` or ``args``.
+        InvalidMessage: the context is none.
+        SerializationError: JSON can't carry it; the error's path begins with ``context`` or
+            ``args``.
     """
     parts = {
         "method": msg["method"],
