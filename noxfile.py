@@ -77,7 +77,10 @@ def demo(session: nox.Session) -> None:
 
 @nox.session(python=VERSIONS)
 def tests(session: nox.Session) -> None:
-    """All tests, on every Python found; under CI one measures coverage. Arguments go to pytest."""
+    """All tests, on every Python found; under CI one has the slow ones too, and measures coverage.
+
+    Arguments go to pytest.
+    """
     session.install(".", *group("test"))
     run_example_tests(session)
     if "CI" in os.environ and session.python == PYTHON:
@@ -93,7 +96,7 @@ def run_with_coverage(session: nox.Session) -> None:
     try:
         # pytest loads the plugin early, so coverage must start before pytest does.
         pytest = ("coverage", "run", "-m", "pytest", *PARALLEL, *session.posargs)
-        session.run(*pytest, env=INSTALLED_ONLY | data)
+        session.run(*pytest, env=INSTALLED_ONLY | data | {"RPCFAKE_SLOW_TESTS": "1"})
     finally:
         session.run("coverage", "combine", "--quiet", env=data)
         session.run("coverage", "report", env=data)

@@ -139,7 +139,7 @@ def _find_culprit(value: Any) -> tuple[str, str]:
                 for key, each in item.items():
                     if not isinstance(key, str | int | float | None):
                         return f"{path}[{brief(key)}]", (
-                            f"its key is a {type(key).__name__}; keys must be str"
+                            f"its key is of type {type(key).__name__}; keys must be str"
                         )
                     if type(key) is int and not _fits(key):
                         return f"{path}[{brief(key)}]", f"its key is {_TOO_LONG}"
@@ -151,5 +151,5 @@ def _find_culprit(value: Any) -> tuple[str, str]:
                 inside = [(f"{path}[{n}]", each, (*above, id(item))) for n, each in enumerate(item)]
                 stack += reversed(inside)
             case _:
-                return path, f"{brief(item)} is a {type(item).__name__}"
+                return path, f"{brief(item)} is of type {type(item).__name__}"
     return "", ""

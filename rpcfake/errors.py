@@ -13,7 +13,9 @@ class RpcError(Exception):
 class RemoteError(RpcError):
     """The remote method failed (rule ERROR).
 
-    Nothing but text crosses a bus, so the original exception object is not here.
+    Nothing but text crosses a bus, so the original exception object is not here. The remote
+    traceback is a note (PEP 678), which Python and pytest show below the error: a part of ``str()``
+    would double at each hop of a chain of calls that fails.
 
     Attributes:
         exc_type: the name of the remote exception's class, such as ``"ValueError"``.
@@ -26,10 +28,11 @@ class RemoteError(RpcError):
         self.exc_type = exc_type
         self.value = value
         self.traceback = traceback
+        if traceback:
+            self.add_note(f"\nRemote traceback:\n{traceback.rstrip()}")
 
     def __str__(self) -> str:
-        head = f"{self.exc_type}: {self.value}" if self.value else self.exc_type
-        return f"{head}\n\nRemote traceback:\n{self.traceback}" if self.traceback else head
+        return f"{self.exc_type}: {self.value}" if self.value else self.exc_type
 
 
 class Timeout(RpcError):

@@ -23,6 +23,12 @@ class Stub:
     A stub without an action returns None.
     """
 
+    # Nothing else can be set: `stub.return_value = 3`, a mock's habit, would do nothing.
+    __slots__ = (
+        *("topic", "method", "args", "times", "queue", "name"),
+        *("_actions", "_codec", "_tickets", "_turns", "_uses"),
+    )
+
     def __init__(
         self,
         topic: str,

@@ -29,7 +29,22 @@ def explain_timeout(
         lines += ["  " + line for line in _why_untaken(broker, stubs, envelope)]
     else:
         lines += ["  " + line for line in waits_for(envelope)]
+        last = _end_of_chain(envelope)
+        if last.taken is None:
+            lines += ["    " + line for line in _why_untaken(broker, stubs, last)]
     return "\n".join(lines)
+
+
+def _end_of_chain(envelope: Envelope) -> Envelope:
+    """The last message that others wait for, as far as `waits_for` tells."""
+    for _ in range(CHAIN - 1):
+        if envelope.done or envelope.taken is None or envelope.worker is None:
+            break
+        following = envelope.worker.doing()[1] if _is_busy_with(envelope) else None
+        if not isinstance(following, Envelope):
+            break
+        envelope = following
+    return envelope
 
 
 class Job(Protocol):
@@ -40,12 +55,19 @@ class Job(Protocol):
     worker: Any
 
 
+CHAIN = 20
+"""How many links of a chain of waits are told."""
+
+
 def waits_for(what: Envelope | Job | None) -> list[str]:
     """The chain from what is waited for, a message that is being handled or a task, to what its
     handler or the task waits for, and so on."""
     lines: list[str] = []
     seen: list[Envelope | Job] = []
     while what is not None:
+        if len(seen) == CHAIN:
+            lines.append("… and so on")
+            break
         head = (
             f"{what.kind} {what.topic}.{what.method} (record {what.seq})"
             if isinstance(what, Envelope)
@@ -62,7 +84,7 @@ def waits_for(what: Envelope | Job | None) -> list[str]:
             lines.append(f"{head} was taken by nobody yet")
         else:
             doing = "it gives no answer"
-            if what.worker is not None:
+            if what.worker is not None and _is_busy_with(what):
                 doing, following = what.worker.doing()
             taken = ""
             if isinstance(what, Envelope):
@@ -71,6 +93,11 @@ def waits_for(what: Envelope | Job | None) -> list[str]:
             lines.append(f"{head}{taken}: {doing}")
         what = following
     return lines
+
+
+def _is_busy_with(what: Envelope | Job) -> bool:
+    """Whether its handler still runs: one may return without an answer (a stub's never())."""
+    return not isinstance(what, Envelope) or what.worker.envelope is what
 
 
 def _why_untaken(broker: Broker, stubs: Stubs, envelope: Envelope) -> list[str]:

@@ -112,12 +112,12 @@ WRONG_SENDS: dict[str, Wrong] = {
     "args value": (
         lambda send: send(None, "t", message("m", when=object)),
         SerializationError,
-        r"args\['when'\] can't be carried as JSON: .* is a type",
+        r"args\['when'\] can't be carried as JSON: .* is of type type",
     ),
     "context value": (
         lambda send: send({"when": {1}}, "t", MSG),
         SerializationError,
-        r"context\['when'\] can't be carried as JSON: \{1\} is a set",
+        r"context\['when'\] can't be carried as JSON: \{1\} is of type set",
     ),
 }
 WRONG_TIMEOUTS: dict[str, Wrong] = {

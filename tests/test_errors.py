@@ -124,9 +124,32 @@ def test_a_remote_error_shows_the_remote_traceback(bus: AnyBus) -> None:
     bus.serve("t", Serving(fail=throw(KeyError("milk"))))
     with pytest.raises(RemoteError) as caught:
         bus.call(None, "t", message("fail"))
-    assert str(caught.value).startswith("KeyError: 'milk'\n\nRemote traceback:\nTraceback")
+    assert str(caught.value) == "KeyError: 'milk'"
+    (note,) = caught.value.__notes__
+    assert note.startswith("\nRemote traceback:\nTraceback")
+    assert note.endswith("KeyError: 'milk'")
+    assert not hasattr(RemoteError("KeyError", "x"), "__notes__")
     assert str(RemoteError("KeyError", "", "")) == "KeyError"
     assert str(RemoteError("KeyError", "x")) == "KeyError: x"
+
+
+def test_a_remote_error_grows_by_as_much_at_each_hop(bus: AnyBus) -> None:
+    class Chain:
+        def go(self, context: Any, left: int) -> None:
+            if not left:
+                raise KeyError("milk")
+            bus.call(None, "t", message("go", left=left - 1))
+
+    def size(hops: int) -> int:
+        with pytest.raises(RemoteError) as caught:
+            bus.call(None, "t", message("go", left=hops))
+        assert caught.value.traceback.count("in go\n") >= hops
+        assert str(caught.value).count("KeyError") == 1
+        return len(caught.value.traceback)
+
+    bus.serve("t", Chain())
+    sizes = [size(hops) for hops in (5, 10, 15)]
+    assert sizes[2] - sizes[1] < 1.2 * (sizes[1] - sizes[0])
 
 
 # What a handler may raise

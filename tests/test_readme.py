@@ -19,9 +19,11 @@ CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
 
 
 def first_test() -> str:
-    code = re.search(r"```python\n(.*?)```", README, re.DOTALL)
-    assert code is not None
-    return code[1]
+    return blocks()[0]
+
+
+def blocks() -> list[str]:
+    return re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 def test_the_first_test_passes(pytester: pytest.Pytester) -> None:
@@ -32,6 +34,12 @@ def test_the_first_test_passes(pytester: pytest.Pytester) -> None:
 def test_the_first_test_would_fail_if_the_code_were_wrong(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(test_shop=first_test().replace("return sum(", "return 1 + sum("))
     pytester.runpytest_subprocess().assert_outcomes(failed=1)
+
+
+def test_the_others_pass(pytester: pytest.Pytester) -> None:
+    for number, code in enumerate(blocks()):
+        pytester.makepyfile(**{f"test_{number}": code})
+    pytester.runpytest_subprocess().assert_outcomes(passed=len(blocks()))
 
 
 def test_the_first_test_is_short_and_comes_first() -> None:
@@ -61,7 +69,7 @@ def test_what_is_said_of_the_fake_counts_every_clause() -> None:
     }
 
 
-@pytest.mark.skipif("CI" not in os.environ, reason="it takes a minute: only under CI")
+@pytest.mark.skipif("RPCFAKE_SLOW_TESTS" not in os.environ, reason="a minute: see the noxfile")
 def test_what_is_said_of_the_fake_is_so() -> None:
     # It hangs in many clauses, and does nothing in others: so much patience is enough to see it.
     judge = Judge(lambda: nova_2011_fake, "fake", profile=PROFILES["quick"], patience=0.3)

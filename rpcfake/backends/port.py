@@ -43,12 +43,17 @@ class Harness(Protocol):
 class Backend(Protocol):
     """The five functions. Its ``multicall`` gives bare values; `rpcfake.multicall` numbers them.
 
-    Optional attributes: ``RemoteError`` and ``Timeout`` (its own error classes, if not rpcfake's),
-        ``unsupported`` (a mapping from a capability to the reason why it has not got it; all others
-        are claimed), ``concurrency`` (how many handlers of one connection may wait at once; 32 if
-        it does not say), ``harness`` (a `Harness`), ``has_broker`` (false where nothing stands
-        between sender and receiver that could go away, so that there is nothing to judge by the
-        clauses of its loss; true if it does not say), and ``close()``."""
+    Optional attributes:
+        RemoteError, Timeout: its own error classes, if not rpcfake's.
+        unsupported: a mapping from a capability to the reason why it has not got it; all others are
+            claimed.
+        concurrency: how many handlers of one connection may wait at once; 32 if it does not say.
+        harness: a `Harness`.
+        has_broker: false where nothing stands between sender and receiver that could go away, so
+            that there is nothing to judge by the clauses of its loss; true if it does not say.
+        about: a mapping from names to versions, of what the backend stands on; reports show it.
+        close: ends it.
+    """
 
     def create_connection(self, new: bool = True) -> Connection: ...
     def call(self, context: Any, topic: str, msg: Any, timeout: float | None = None) -> Any: ...

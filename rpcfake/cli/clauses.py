@@ -27,9 +27,9 @@ def clauses(group: str | None, markdown: bool) -> None:
         )
     chosen = [one for one in all_clauses() if group is None or one.group == group.upper()]
     if markdown:
-        from rpcfake.contract.outputs import to_markdown
+        from rpcfake.contract.markdown import clauses_page
 
-        click.echo(to_markdown(chosen), nl=False)
+        click.echo(clauses_page(chosen), nl=False)
         return
     console = Console()
     if not console.is_terminal:

@@ -105,6 +105,13 @@ def _writable(context: click.Context, parameter: click.Parameter, value: str | N
     help="Write all findings as JUnit XML.",
 )
 @click.option(
+    "--markdown",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    callback=_writable,
+    help="Write the matrix in Markdown.",
+)
+@click.option(
     "--html",
     metavar="DIR",
     type=click.Path(file_okay=False),
@@ -121,6 +128,7 @@ def verify(
     patience: float,
     json_file: Path | None,
     junit: Path | None,
+    markdown: Path | None,
     html: Path | None,
 ) -> None:
     """Judge a backend by the contract; several BACKENDs give a matrix.
@@ -152,7 +160,7 @@ def verify(
                 show(console, report)
     if len(reports) > 1:
         show_matrix(console, reports)
-    _write(reports, json_file, junit, html)
+    _write(reports, json_file, junit, markdown, html)
     if len(reports) < len(backends):
         raise SystemExit(NOT_JUDGED)
     raise SystemExit(0 if all(report.holds for report in reports) else 1)
@@ -212,7 +220,6 @@ def _judge(
 
     from rpcfake.backends.spec import without_password
     from rpcfake.contract import PROFILES, CannotJudge, Finding, Judge
-    from rpcfake.contract.about import versions
 
     judge = Judge(
         spec.find,
@@ -244,7 +251,6 @@ def _judge(
         text = without_password(str(error))
         click.echo(f"rpcfake: {spec.shown} could not be judged: {text}", err=True)
         return None
-    report.about = versions()
     report.command = shlex.join(_command(spec, profile, seed, patience))
     return report
 
@@ -261,7 +267,11 @@ def _command(spec: BackendSpec, profile: str, seed: int, patience: float) -> lis
 
 
 def _write(
-    reports: list[Report], json_file: Path | None, junit: Path | None, html: Path | None
+    reports: list[Report],
+    json_file: Path | None,
+    junit: Path | None,
+    markdown: Path | None,
+    html: Path | None,
 ) -> None:
     from rpcfake.contract.outputs import to_dict, to_junit
 
@@ -271,6 +281,10 @@ def _write(
             json_file.write_text(text + "\n", encoding="utf-8")
         if junit is not None:
             junit.write_text(to_junit(reports), encoding="utf-8")
+        if markdown is not None:
+            from rpcfake.contract.markdown import matrix_page
+
+            markdown.write_text(matrix_page(reports), encoding="utf-8")
         if html is not None:
             from rpcfake.contract.page import write_page
 

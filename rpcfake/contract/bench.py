@@ -57,6 +57,8 @@ class Bench:
         """What the backend says it has not got, and why."""
         self.has_broker = True
         """Whether there is anything that can go away."""
+        self.about: Mapping[str, str] = {}
+        """The versions of what the backend stands on."""
         self._thread = threading.Thread(
             target=self._work, args=(make,), name="rpcfake-judge", daemon=True
         )
@@ -73,6 +75,7 @@ class Bench:
             backend = make()
             self.unsupported = _checked(getattr(backend, "unsupported", None) or {})
             self.has_broker = bool(getattr(backend, "has_broker", True))
+            self.about = dict(getattr(backend, "about", None) or {})
         except BaseException as error:  # a module may well exit when it is imported
             self._error = error
             return

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from time import monotonic
 from typing import Any
 
 from rpcfake.backends.registry import find_backend
+from rpcfake.contract.about import versions
 from rpcfake.contract.bench import Bench, CannotJudge, describe
 from rpcfake.contract.clause import Clause
 from rpcfake.contract.trial import PROFILES, Profile, Trial
@@ -68,6 +69,7 @@ class Judge:
         report = Report(self._name, self._seed, self._profile.name)
         began = monotonic()
         with self.hearing() as hearing:
+            report.about = {**versions(), **hearing.about}
             for clause in sorted(chosen, key=lambda one: one.id != SMOKE):
                 if not hearing.applies(clause):
                     report.left_out.append(clause)
@@ -107,6 +109,11 @@ class Hearing:
         self._trial = trial
         self._name = name
         self._bench = Bench(make)
+
+    @property
+    def about(self) -> Mapping[str, str]:
+        """The versions of what the backend stands on, as far as it tells."""
+        return self._bench.about
 
     def begin(self) -> None:
         """Try whether the backend is there, by the first clause.

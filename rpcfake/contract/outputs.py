@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 from xml.etree import ElementTree as xml
 
-from rpcfake.contract.clause import CAPABILITIES, GROUPS, Clause, Level
 from rpcfake.contract.verdict import Finding, Report, Verdict
 
 _NO_XML = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 0xFFFE, 0xFFFF), "\ufffd")
@@ -83,48 +81,6 @@ def to_junit(reports: Sequence[Report]) -> str:
     # By itself ElementTree would declare the encoding of the locale.
     declaration = '<?xml version="1.0" encoding="UTF-8"?>'
     return f"{declaration}\n{xml.tostring(root, encoding='unicode')}\n"
-
-
-def to_markdown(clauses: Sequence[Clause]) -> str:
-    """The clauses as a page of the documentation."""
-    must = sum(clause.level is Level.MUST for clause in clauses)
-    lines = [
-        "# The clauses",
-        "",
-        f"The [rules](contract.md) as {len(clauses)} numbered clauses, {must} of them MUST. An id"
-        " is never used again. `rpcfake clauses` lists them too; `rpcfake verify` [judges by"
-        " them](../how-to/verify-a-backend.md).",
-        "",
-        "What a backend may lack, if it says so in its `unsupported`; all else is asked of each:",
-        "",
-        "| capability | what it is |",
-        "|---|---|",
-        *(f"| `{name}` | {_cell(about)} |" for name, about in CAPABILITIES.items()),
-    ]
-    for group in GROUPS:
-        members = [clause for clause in clauses if clause.group == group]
-        if members:
-            lines += ["", f"## {group}"]
-        for clause in members:
-            needs = ", ".join(f"`{need}`" for need in clause.needs)
-            lines += [
-                "",
-                f"({clause.id.lower()})=",
-                "",
-                f"{clause.id} ({clause.level})",
-                f": {_cell(clause.rule)}" + (f" Needs {needs}." if needs else ""),
-                f": *If it fails, look at:* {_cell(clause.hint)}",
-                *(f": *Stands for:* {_cell(bug)}" for bug in clause.bugs),
-            ]
-    return "\n".join(lines) + "\n"
-
-
-def _cell(text: str) -> str:
-    """A text in Markdown, where nothing in it means anything but pairs of backquotes."""
-    parts = text.split("`")
-    for place in range(0, len(parts), 2):
-        parts[place] = re.sub(r"([\\*_{}\[\]<>#|$])", r"\\\1", parts[place])
-    return "`".join(parts)
 
 
 def _tag(finding: Finding) -> str:

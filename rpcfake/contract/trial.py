@@ -14,7 +14,7 @@ from rpcfake.contract.scene import Scene, program_text
 from rpcfake.contract.verdict import Finding, Verdict
 from rpcfake.contract.violation import Unknown, Violation
 
-MORE = 5
+MORE = 20
 """How many times as many examples are tried, each on a new backend, where one was not enough."""
 
 UNKNOWNS = 3

@@ -23,7 +23,7 @@ from rpcfake.sim.clock import Clock, microseconds
 from rpcfake.sim.deadlines import GIVING_UP, WAKING, Deadlines, Sleep, Wait
 from rpcfake.sim.line import ChosenLine, FifoLine, Line
 from rpcfake.sim.schedules import Fifo, Schedule
-from rpcfake.sim.telling import livelock, stalled, told_waiting
+from rpcfake.sim.telling import crowded, livelock, stalled, told_waiting
 from rpcfake.sim.worker import Crew, Task, Worker
 from rpcfake.waiting import seconds_text
 
@@ -297,10 +297,11 @@ class Loop:
             self.line.add(item)
             raise livelock(self.livelock_limit, self.clock.now, self.busy())
         if type(item) is Queue:
+            worker = self._idle.pop() if self._idle else self._hire(item)
             envelope = self._broker.take(self.clock.now, item)
             if envelope is None:
+                self._idle.append(worker)
                 return
-            worker = self._idle.pop() if self._idle else self._crew.hire(self)
             worker.envelope = envelope
             worker.serial = next(self._started)
             envelope.worker = worker
@@ -316,6 +317,14 @@ class Loop:
             raise error
         if self.closed:
             raise ConnectionClosed("the bus was closed by a task")
+
+    def _hire(self, item: Queue) -> Worker:
+        """One more worker, for what came out of the line; unless there is a crowd of them."""
+        limit = max(self.livelock_limit // 10, 1000)
+        if len(self._crew.all) >= limit:
+            self.line.add(item)
+            raise crowded(limit, self.clock.now, self.busy())
+        return self._crew.hire(self)
 
     def _fire(self, until: int | None) -> bool:
         """Let time pass to the next deadline, unless it lies beyond, and wake all whose deadline it

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rpcfake.errors import Livelock, Stalled
 from rpcfake.sim.worker import Worker
@@ -24,11 +24,11 @@ def blocked(workers: Iterable[Worker]) -> list[str]:
     return lines
 
 
-def told_waiting(workers: Iterable[Worker]) -> str:
+def told_waiting(workers: Sequence[Worker], most: int = TOLD) -> str:
     """The same as the end of an error's text."""
-    lines = blocked(workers)
-    more = [f"… and {len(lines) - TOLD} more"] if len(lines) > TOLD else []
-    return "".join("\n  " + line.replace("\n", "\n  ") for line in [*lines[:TOLD], *more])
+    lines = blocked(workers[:most])
+    more = [f"… and {len(workers) - most} more"] if len(workers) > most else []
+    return "".join("\n  " + line.replace("\n", "\n  ") for line in [*lines, *more])
 
 
 def stalled(what: str, now: int, workers: list[Worker]) -> Stalled:
@@ -37,6 +37,16 @@ def stalled(what: str, now: int, workers: list[Worker]) -> Stalled:
         f"{what}: no task is runnable, and no deadline is ahead (the bus's time is {now / 1e6:g} s)"
         + (told_waiting(workers) or "\n  no task waits for anything"),
         tuple(blocked(workers)),
+    )
+
+
+def crowded(limit: int, now: int, workers: list[Worker]) -> Livelock:
+    """Those who wait get more and more."""
+    return Livelock(
+        f"{limit:,} handlers and tasks are begun and not done, at {now / 1e6:g} s of the bus's"
+        " time. A method that calls itself without end does that."
+        " A tenth of bus.livelock_limit are allowed, and a thousand always"
+        + told_waiting(workers, most=2)
     )
 
 

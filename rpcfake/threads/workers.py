@@ -51,7 +51,7 @@ class Waiting:
     """A caller that waits for an answer; where it is a worker's handler, that counts as idle.
 
     It counts as busy again at the moment the answer is there, not when its thread gets to run: else
-        the bus would look quiet in between."""
+    the bus would look quiet in between."""
 
     def __init__(self, pool: Pool, worker: Worker | None, envelope: Envelope, lock: RLock) -> None:
         self._pool = pool

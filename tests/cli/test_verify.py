@@ -425,6 +425,13 @@ def test_junit_is_valid_and_counts(here: Path) -> None:
     assert [suite.get("failures") == "0" for suite in suites] == [True, False]
 
 
+def test_the_matrix_is_written_in_markdown(here: Path) -> None:
+    verify("memory", "faulty:Deaf", "--clause", "RPC-CALL-001", "--markdown", "out.md")
+    page = (here / "out.md").read_text()
+    assert "| `memory` | `faulty:Deaf` |" in page
+    assert "| pass | fail |" in page
+
+
 def test_html_is_written_where_it_should(here: Path) -> None:
     result = verify("memory", "--clause", "RPC-CALL-001", "--html", "new/page")
     assert result.exit_code == 0, result.output

@@ -1,4 +1,4 @@
-"""Reports as JSON and as JUnit XML."""
+"""Reports as JSON, as JUnit XML and in Markdown."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rpcfake.contract import Report, Verdict
+from rpcfake.contract.markdown import matrix_page
 from rpcfake.contract.outputs import to_dict, to_junit
 
 from .reports import failed, finding, report
@@ -130,3 +131,35 @@ def test_json_tells_everything() -> None:
 )
 def test_whether_every_must_holds(verdicts: dict[str, str], holds: bool) -> None:
     assert report("it", *(finding(*one) for one in verdicts.items())).holds is holds
+
+
+def test_the_matrix_has_every_backend_and_what_it_does_not_pass() -> None:
+    right = report("right", finding("RPC-SEND-001"), about={"spoon": "3"}, command="verify it")
+    page = matrix_page([right, every_verdict()])
+    assert page.startswith("| | `right` | `every` |\n|---|---|---|\n")
+    assert "| pass | 1 | 1 |\n| fail |  | 1 |\n" in page
+    assert "| every MUST holds | yes | no |" in page
+    assert "\n    verify it\n" in page
+    assert "spoon 3" in page
+    ids = [clause for clause in page.splitlines() if clause.startswith("| RPC-")]
+    assert [line.split()[1] for line in ids] == [
+        *("RPC-CALL-001", "RPC-CALL-002", "RPC-CALL-016", "RPC-SHARE-004"),
+        *("RPC-TIME-001", "RPC-TOPIC-008"),
+    ]
+    assert ids[3].endswith("|  | unsupported |")
+    assert "- RPC-SHARE-004 unsupported: nobody takes turns\n" in page
+
+
+def test_reasons_that_are_the_same_are_told_once() -> None:
+    both = report(
+        "b",
+        finding("RPC-LOSS-001", "unsupported", note="no | broker"),
+        finding("RPC-LOSS-002", "unsupported", note="no | broker"),
+    )
+    assert "- RPC-LOSS-001, RPC-LOSS-002 unsupported: no \\| broker\n" in matrix_page([both])
+
+
+@given(any_text)
+def test_no_text_breaks_a_table(text: str) -> None:
+    page = matrix_page([report("b", finding("RPC-TIME-001", "unknown", note=text))])
+    assert len([line for line in page.splitlines() if line.startswith("- ")]) == 1

@@ -9,7 +9,7 @@ import pytest
 
 from rpcfake.cli import main
 from rpcfake.contract import PROFILES, Verdict, all_clauses
-from rpcfake.contract.outputs import to_markdown
+from rpcfake.contract.markdown import clauses_page
 
 DOCS = Path(__file__).parents[2] / "docs"
 VERIFY = (DOCS / "reference" / "verify.md").read_text("utf-8")
@@ -23,7 +23,7 @@ def first_cells(header: str) -> list[str]:
 
 
 def test_the_page_of_clauses_is_made_from_the_registry() -> None:
-    made = to_markdown(all_clauses())
+    made = clauses_page(all_clauses())
     page = (DOCS / "reference" / "clauses.md").read_text("utf-8")
     assert page == made, "rpcfake clauses --markdown > docs/reference/clauses.md"
 
@@ -43,7 +43,7 @@ def test_the_page_has_every_clause_once() -> None:
     ],
 )
 def test_no_text_means_anything_on_the_page(text: str, made: str) -> None:
-    from rpcfake.contract.outputs import _cell
+    from rpcfake.contract.markdown import _cell
 
     assert _cell(text) == made
 

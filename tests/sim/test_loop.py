@@ -533,6 +533,22 @@ def test_handlers_that_send_to_each_other_for_ever_are_told_apart_from_work(
     bus.close()
 
 
+def test_a_method_that_calls_itself_for_ever_is_a_livelock(bus: Bus) -> None:
+    class Mirror:
+        def look(self, context: Any) -> Any:
+            return bus.call({}, "mirror", {"method": "look"})
+
+    bus.livelock_limit = 15_000
+    bus.serve("mirror", Mirror())
+    with pytest.raises(Livelock, match="1,500 handlers and tasks are begun and not done") as told:
+        bus.call({}, "mirror", {"method": "look"})
+    lines = str(told.value).splitlines()
+    assert lines[1] == "  mirror#1 handling call mirror.look (record 0): its handler waits for"
+    assert lines[-1] == "  … and 1498 more"
+    assert len(lines) < 50
+    bus.close()
+
+
 def test_the_limit_for_livelocks_is_200_000_steps(bus: Bus) -> None:
     assert bus.livelock_limit == 200_000
 

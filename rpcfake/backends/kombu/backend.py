@@ -86,6 +86,11 @@ class KombuBackend:
         # not delete them with the connection.
         atexit.register(self.close)
 
+    @property
+    def about(self) -> dict[str, str]:
+        """The broker's name and version."""
+        return self._link.product()
+
     # The five functions
 
     def create_connection(self, new: bool = True) -> Connection:

@@ -150,6 +150,18 @@ class Link:
         except Exception as error:
             raise self.unavailable(error) from None
 
+    def product(self) -> dict[str, str]:
+        """The broker's name and version, as far as it tells them."""
+        with suppress(Exception), self._make("about", self._defaults("about")) as connection:
+            connection.ensure_connection(max_retries=0)
+            if self.is_amqp:
+                told = connection.connection.server_properties
+                return {str(told["product"]): str(told["version"])}
+            if self.driver == "redis":
+                told = connection.default_channel.client.info("server")
+                return {"Redis": str(told["redis_version"])}
+        return {}
+
     def unavailable(self, error: BaseException) -> BackendUnavailable:
         """What an error of kombu, or of what is under it, is to our users."""
         if isinstance(error, BackendUnavailable):
