@@ -42,8 +42,9 @@ class Harness(Protocol):
 
 class Backend(Protocol):
     """The five functions. Its ``multicall`` gives bare values; `rpcfake.multicall` numbers them.
+    What follows is optional.
 
-    Optional attributes:
+    Attributes:
         RemoteError, Timeout: its own error classes, if not rpcfake's.
         unsupported: a mapping from a capability to the reason why it has not got it; all others are
             claimed.

@@ -10,7 +10,7 @@ _PACKAGES = ("rpcfake", "hypothesis", "kombu", "amqp", "redis", "oslo.messaging"
 
 def versions() -> dict[str, str]:
     """Python and the packages that take part, as far as they are installed."""
-    found = {"python": platform.python_version(), "system": platform.platform()}
+    found = {"python": platform.python_version(), "system": platform.system()}
     for name in _PACKAGES:
         try:
             found[name] = version(name)

@@ -61,3 +61,13 @@ def test_every_profile_and_its_numbers_are_documented() -> None:
 
 def test_every_verdict_is_documented() -> None:
     assert first_cells("| verdict | what it says |") == list(Verdict)
+
+
+def test_the_matrix_counts_every_clause_on_every_backend() -> None:
+    page = (DOCS / "reference" / "matrix-judged.md").read_text("utf-8")
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines()]
+    counted = (*Verdict, "does not apply")
+    counts = [row[1:] for row in rows if row and row[0] in counted]
+    sums = [sum(int(number or 0) for number in column) for column in zip(*counts, strict=True)]
+    assert len(sums) == 5
+    assert set(sums) == {len(all_clauses())}
