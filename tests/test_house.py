@@ -24,6 +24,7 @@ ROOMS: dict[str, set[str]] = {
     # Room: the rooms it may know, besides itself. A room is a module or a package, named without
     # "rpcfake."; the longest name that fits is the room of a module. This is the law of the house.
     "errors": set(),
+    "frames": set(),
     "hints": set(),
     "message": {"errors", "hints"},
     "codec": {"errors", "hints"},
@@ -45,12 +46,12 @@ ROOMS: dict[str, set[str]] = {
     "rpc": {*PURE, "active", "backends.port"},
     # The loops. A bus can make itself the active backend.
     "sim": {*CORE, "handling", "bus", "active", "traffic"},
-    "threads": {*CORE, "handling", "bus", "active", "traffic"},
+    "threads": {*CORE, "frames", "handling", "bus", "active", "traffic"},
     "backends.memory": {"errors", "sim", "threads", "backends.port"},
     # Other buses: each adapter knows its driver, and what a bus of any kind does with a message.
     "backends.kombu": {*PURE, "handling", "backends.port"},
     # The judge knows what a backend is, and none of them.
-    "contract": {*PURE, "active", "rpc", "backends.port", "backends.registry"},
+    "contract": {*PURE, "frames", "active", "rpc", "backends.port", "backends.registry"},
     # The doors.
     "face": {*PURE, "bus", "stubs", "connection", "traffic", "rpc", "sim", "threads"},
     "cli": {"face", "errors", "hints", "sim", "contract", "backends.spec"},

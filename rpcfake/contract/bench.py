@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import sys
 import threading
 import traceback
 from collections.abc import Callable, Mapping
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rpcfake.contract.clause import CAPABILITIES
 from rpcfake.errors import RpcError
+from rpcfake.frames import current_frames
 from rpcfake.hints import brief, did_you_mean
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class Bench:
 
     def stacks(self) -> str:
         """Where the threads stand that are here because of the backend."""
-        frames = sys._current_frames()
+        frames = current_frames()
         threads = [self._thread] + [
             thread
             for thread in threading.enumerate()

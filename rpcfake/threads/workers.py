@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import gc
 import os
-import sys
 import threading
 import traceback
 from collections import deque
 from collections.abc import Callable
 from threading import TIMEOUT_MAX, Condition, RLock, Thread, current_thread
-from types import FrameType
 from typing import Any
 
 from rpcfake.core import Envelope
+from rpcfake.frames import current_frames
 
 
 class Worker:
@@ -39,7 +37,7 @@ class Worker:
         """What its handler does now, and the envelope whose answer it waits for."""
         if self.waits_for is not None:
             return "its handler waits for", self.waits_for
-        frame = _current_frames().get(self.thread.ident or 0)
+        frame = current_frames().get(self.thread.ident or 0)
         if frame is None:
             return "its handler runs", None
         stack = traceback.extract_stack(frame)
@@ -75,18 +73,6 @@ class Waiting:
 
 _HERE = __file__.rpartition("rpcfake")[0] + "rpcfake"
 _PYTHON = os.path.dirname(threading.__file__)
-
-
-def _current_frames() -> dict[int, FrameType]:
-    """Where each thread is. Before 3.11.9 a collection in the midst of it can deadlock Python
-    (its issue 106883)."""
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        return sys._current_frames()
-    finally:
-        if collects:
-            gc.enable()
 
 
 def _tells(filename: str) -> bool:
