@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 from rpcfake.core import Broker, Envelope
@@ -28,23 +29,16 @@ def explain_timeout(
     if envelope.taken is None:
         lines += ["  " + line for line in _why_untaken(broker, stubs, envelope)]
     else:
-        lines += ["  " + line for line in waits_for(envelope)]
-        last = _end_of_chain(envelope)
-        if last.taken is None:
+        links = list(_follow(envelope))
+        lines += ["  " + text for _, text in links]
+        last = links[-1][0]
+        if isinstance(last, Envelope) and last.taken is None:
             lines += ["    " + line for line in _why_untaken(broker, stubs, last)]
     return "\n".join(lines)
 
 
-def _end_of_chain(envelope: Envelope) -> Envelope:
-    """The last message that others wait for, as far as `waits_for` tells."""
-    for _ in range(CHAIN - 1):
-        if envelope.done or envelope.taken is None or envelope.worker is None:
-            break
-        following = envelope.worker.doing()[1] if _is_busy_with(envelope) else None
-        if not isinstance(following, Envelope):
-            break
-        envelope = following
-    return envelope
+CHAIN = 20
+"""How many links of a chain of waits are told."""
 
 
 class Job(Protocol):
@@ -62,26 +56,30 @@ CHAIN = 20
 def waits_for(what: Envelope | Job | None) -> list[str]:
     """The chain from what is waited for, a message that is being handled or a task, to what its
     handler or the task waits for, and so on."""
-    lines: list[str] = []
+    return [text for _, text in _follow(what)]
+
+
+def _follow(what: Envelope | Job | None) -> Iterator[tuple[Envelope | Job | None, str]]:
+    """Each link of that chain, and what is told of it; None where the telling breaks off."""
     seen: list[Envelope | Job] = []
     while what is not None:
         if len(seen) == CHAIN:
-            lines.append("… and so on")
-            break
+            yield None, "… and so on"
+            return
         head = (
             f"{what.kind} {what.topic}.{what.method} (record {what.seq})"
             if isinstance(what, Envelope)
             else f"task {what.name}"
         )
         if what in seen:
-            lines.append(f"{head}: here the circle closes, each waits for the next")
-            break
+            yield what, f"{head}: here the circle closes, each waits for the next"
+            return
         seen.append(what)
         following: Envelope | Job | None = None
         if what.done:
-            lines.append(f"{head} {'was answered' if isinstance(what, Envelope) else 'has ended'}")
+            text = f"{head} {'was answered' if isinstance(what, Envelope) else 'has ended'}"
         elif isinstance(what, Envelope) and what.taken is None:
-            lines.append(f"{head} was taken by nobody yet")
+            text = f"{head} was taken by nobody yet"
         else:
             doing = "it gives no answer"
             if what.worker is not None and _is_busy_with(what):
@@ -90,9 +88,9 @@ def waits_for(what: Envelope | Job | None) -> list[str]:
             if isinstance(what, Envelope):
                 assert what.consumer is not None
                 taken = f" was taken by {what.consumer.name}"
-            lines.append(f"{head}{taken}: {doing}")
+            text = f"{head}{taken}: {doing}"
+        yield what, text
         what = following
-    return lines
 
 
 def _is_busy_with(what: Envelope | Job) -> bool:
