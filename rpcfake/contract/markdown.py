@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from rpcfake.contract.clause import CAPABILITIES, GROUPS, Clause, Level
 from rpcfake.contract.verdict import Finding, Report, Verdict
@@ -58,9 +58,7 @@ def matrix_page(reports: Sequence[Report]) -> str:
     """Reports as a page: what each ran with, the counts, and every clause that some do not pass."""
     names = [f"`{report.backend}`" for report in reports]
     lines = [
-        "| |" + "|".join(f" {name} " for name in names) + "|",
-        "|---" * (len(names) + 1) + "|",
-        *(_row(label, cells) for label, cells in _counts(reports)),
+        *_table("", names, _counts(reports)),
         "",
         "Made by",
         "",
@@ -68,14 +66,11 @@ def matrix_page(reports: Sequence[Report]) -> str:
         "",
         "with " + ", ".join(f"{name} {version}" for name, version in _versions(reports)) + ".",
     ]
-    different = list(_different(reports))
+    different = [
+        (f"{clause.id} {_cell(clause.rule)}", cells) for clause, cells in _different(reports)
+    ]
     if different:
-        lines += [
-            "",
-            "| clause |" + "|".join(f" {name} " for name in names) + "|",
-            "|---" * (len(names) + 1) + "|",
-            *(_row(f"{clause.id} {_cell(clause.rule)}", cells) for clause, cells in different),
-        ]
+        lines += ["", *_table("clause", names, different)]
     for report in reports:
         reasons: dict[str, list[str]] = {}
         for one in report.findings:
@@ -87,8 +82,14 @@ def matrix_page(reports: Sequence[Report]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _row(label: str, cells: Sequence[str]) -> str:
-    return "| " + " | ".join((label, *cells)) + " |"
+def _table(
+    about: str, names: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]]
+) -> Iterator[str]:
+    """A table with a column for each backend."""
+    yield "|" + "|".join(f" {each} " if each else " " for each in (about, *names)) + "|"
+    yield "|---" * (len(names) + 1) + "|"
+    for label, cells in rows:
+        yield f"| {' | '.join((label, *cells))} |"
 
 
 def _counts(reports: Sequence[Report]) -> Iterator[tuple[str, list[str]]]:
