@@ -11,7 +11,7 @@ from rpcfake.connection import Connection
 from rpcfake.core import Broker, Consumer, Envelope, Queue
 from rpcfake.handling import Handling
 
-MUTANTS: list[type[Mutant]] = []
+MUTANTS: list[Any] = []
 """Every mutant that was defined."""
 
 
