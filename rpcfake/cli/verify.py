@@ -8,7 +8,7 @@ import math
 import os
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,6 +55,12 @@ def _writable(context: click.Context, parameter: click.Parameter, value: str | N
     return Path(value)
 
 
+def _file(option: str, name: str, help: str) -> Callable[[Any], Any]:
+    """An option that names a file to write."""
+    path = click.Path(dir_okay=False)
+    return click.option(option, name, metavar="FILE", type=path, callback=_writable, help=help)
+
+
 @click.command()
 @click.argument("backends", metavar="BACKEND[=URL]...", nargs=-1, required=True)
 @click.option("--url", metavar="URL", help="Where the broker is; for the only BACKEND.")
@@ -89,28 +95,9 @@ def _writable(context: click.Context, parameter: click.Parameter, value: str | N
     callback=_seconds,
     help="Seconds after which what should happen counts as not happening.",
 )
-@click.option(
-    "--json",
-    "json_file",
-    metavar="FILE",
-    type=click.Path(dir_okay=False),
-    callback=_writable,
-    help="Write all findings as JSON.",
-)
-@click.option(
-    "--junit",
-    metavar="FILE",
-    type=click.Path(dir_okay=False),
-    callback=_writable,
-    help="Write all findings as JUnit XML.",
-)
-@click.option(
-    "--markdown",
-    metavar="FILE",
-    type=click.Path(dir_okay=False),
-    callback=_writable,
-    help="Write the matrix in Markdown.",
-)
+@_file("--json", "json_file", "Write all findings as JSON.")
+@_file("--junit", "junit", "Write all findings as JUnit XML.")
+@_file("--markdown", "markdown", "Write the matrix in Markdown.")
 @click.option(
     "--html",
     metavar="DIR",

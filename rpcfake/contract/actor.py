@@ -9,7 +9,7 @@ from rpcfake.contract.acts import Acts
 from rpcfake.contract.history import Event
 
 if TYPE_CHECKING:
-    from rpcfake.contract.scene import Scene
+    from rpcfake.contract.beside import Beside
 
 
 class Actor(Acts):
@@ -18,7 +18,7 @@ class Actor(Acts):
     Each method takes a ``tag`` that names the request in the history.
     """
 
-    def __init__(self, scene: Scene, name: str) -> None:
+    def __init__(self, scene: Beside, name: str) -> None:
         self._scene = scene
         self._name = name
 
@@ -280,7 +280,7 @@ class Listener:
     A method whose name begins with ``holds`` waits at the gate of that name.
     """
 
-    def __init__(self, scene: Scene, name: str) -> None:
+    def __init__(self, scene: Beside, name: str) -> None:
         self._scene = scene
         self._name = name
 

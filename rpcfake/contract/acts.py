@@ -9,16 +9,16 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from rpcfake.contract.history import Event
-from rpcfake.contract.trouble import ODD, RAISED
+from rpcfake.contract.trouble import ODD, RAISED, spoil
 
 if TYPE_CHECKING:
-    from rpcfake.contract.scene import Scene
+    from rpcfake.contract.beside import Beside
 
 
 class Acts:
     """Methods of `Actor`."""
 
-    _scene: Scene
+    _scene: Beside
     _name: str
     _lent: Any = None
 
@@ -226,18 +226,6 @@ def growing(number: int) -> Iterator[list[Any]]:
     for index in range(number):
         same.append(index)
         yield same
-
-
-def spoil(value: Any) -> None:
-    """Change every list and dict in a value in place."""
-    if isinstance(value, list):
-        for each in value:
-            spoil(each)
-        value.append("spoiled")
-    elif isinstance(value, dict):
-        for each in value.values():
-            spoil(each)
-        value["spoiled"] = True
 
 
 def spoil_context(context: Any, key: str) -> None:

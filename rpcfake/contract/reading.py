@@ -10,7 +10,7 @@ from rpcfake.contract.history import Event
 from rpcfake.contract.violation import tell
 
 if TYPE_CHECKING:
-    from rpcfake.contract.scene import Scene
+    from rpcfake.contract.beside import Beside
 
 
 class Reading(Iterator[Any]):
@@ -20,7 +20,7 @@ class Reading(Iterator[Any]):
         name: what the program calls it.
     """
 
-    def __init__(self, scene: Scene, name: str, tag: Any, values: Any) -> None:
+    def __init__(self, scene: Beside, name: str, tag: Any, values: Any) -> None:
         self._scene = scene
         self._name = name
         self._tag = tag

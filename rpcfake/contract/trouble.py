@@ -95,3 +95,15 @@ ODD: dict[str, Callable[[], Any]] = {
     "circle": _circle,
 }
 """Makers of values that JSON can't carry."""
+
+
+def spoil(value: Any) -> None:
+    """Change every list and dict in a value in place."""
+    if isinstance(value, list):
+        for each in value:
+            spoil(each)
+        value.append("spoiled")
+    elif isinstance(value, dict):
+        for each in value.values():
+            spoil(each)
+        value["spoiled"] = True

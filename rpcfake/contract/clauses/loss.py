@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from rpcfake.contract.clause import INFO, clause
-from rpcfake.contract.scene import FENCE, Scene, Spawned
+from rpcfake.contract.scene import Scene
+from rpcfake.contract.stage import Spawned
+from rpcfake.contract.watching import FENCE
 
 AWAY = 0.3
 """For how many seconds the broker is away."""

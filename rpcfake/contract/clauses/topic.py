@@ -8,8 +8,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 from rpcfake.contract.clause import INFO, MUST, clause
-from rpcfake.contract.scene import FENCE, Scene
+from rpcfake.contract.scene import Scene
 from rpcfake.contract.strategies import some
+from rpcfake.contract.watching import FENCE
 
 BYTES = 200
 """How long a topic may be, in UTF-8."""

@@ -11,9 +11,10 @@ from typing import Any
 from hypothesis import strategies as st
 
 from rpcfake.contract.clause import MUST, clause
-from rpcfake.contract.scene import FENCE, Scene
+from rpcfake.contract.scene import Scene
 from rpcfake.contract.strategies import contexts, payloads, some, text
 from rpcfake.contract.trouble import ODD
+from rpcfake.contract.watching import FENCE
 
 kinds = st.sampled_from(["call", "cast", "multicall", "fanout_cast"])
 ways = st.sampled_from(["return", "yield", "reply"])
