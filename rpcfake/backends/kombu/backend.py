@@ -11,21 +11,20 @@ from threading import Lock
 from typing import Any
 from uuid import uuid4
 
-from kombu import Exchange, Queue
-
 from rpcfake.backends.kombu.clock import LONGEST_WAIT, Limit, wall
 from rpcfake.backends.kombu.connection import Connection
 from rpcfake.backends.kombu.handling import Answers, Handler, Request
 from rpcfake.backends.kombu.harness import KombuHarness
 from rpcfake.backends.kombu.intake import Intake
-from rpcfake.backends.kombu.link import Link, Session
+from rpcfake.backends.kombu.link import Link
 from rpcfake.backends.kombu.loop import Loop, Tenant
-from rpcfake.backends.kombu.naming import Names, encode
+from rpcfake.backends.kombu.naming import Names
 from rpcfake.backends.kombu.pending import Pending, Values
 from rpcfake.backends.kombu.publishing import PERSISTENT, TRANSIENT, Publisher, Receipt
 from rpcfake.backends.kombu.replies import Replies
 from rpcfake.backends.kombu.sharing import SharedLoops
 from rpcfake.backends.kombu.wire import DEADLINE, request_body
+from rpcfake.backends.naming import encode
 from rpcfake.context import ContextFactory
 from rpcfake.errors import BackendUnavailable, ConnectionClosed, RemoteError, Timeout
 from rpcfake.message import Message, check_sending, check_timeout, check_topic
@@ -311,20 +310,9 @@ class KombuBackend:
     def _forget(self, topic: str) -> None:
         """Delete the queue of a topic, with what waits in it."""
         check_topic(topic)
-
-        def delete(session: Session) -> None:
-            channel = session.channel()
-            queue = Queue(
-                self._names.topic_queue(topic),
-                Exchange(self._names.topics, "topic", durable=True),
-                routing_key=encode(topic),
-            )(channel)
-            if not session.is_amqp:
-                queue.declare()  # kombu's own transports delete only what they know
-            queue.delete()
-            channel.close()
-
-        self._publisher.loop.run(delete, self._send_timeout)
+        self._publisher.loop.run(
+            lambda session: self._publisher.forget(topic, session), self._send_timeout
+        )
 
     @contextmanager
     def _interrupt(self) -> Iterator[None]:

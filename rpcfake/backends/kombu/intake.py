@@ -16,9 +16,10 @@ from rpcfake.backends.kombu.clock import wall
 from rpcfake.backends.kombu.handling import Answers, Consumer, Handler, Request
 from rpcfake.backends.kombu.link import Session
 from rpcfake.backends.kombu.loop import Loop
-from rpcfake.backends.kombu.naming import Names, encode
+from rpcfake.backends.kombu.naming import Names
 from rpcfake.backends.kombu.wire import DEADLINE
 from rpcfake.backends.kombu.workers import Workers
+from rpcfake.backends.naming import encode
 
 log = logging.getLogger(__name__)
 
@@ -179,6 +180,7 @@ class Intake:
             # kombu has one callback for each queue there. A broker has turns for each consumer,
             # also of other connections, and so each is one to it.
             self._readers[name] = readers
+            self._session.hurry(self._channel)
         subscription = kombu.Consumer(
             self._channel,
             [consumer.queue],
@@ -244,6 +246,7 @@ class Intake:
             for message, _ in self._backlog:
                 message.requeue()
             self._backlog.clear()
+            session.hurry(self._channel)
         for consumer in self._consumers:
             if consumer.fanout:
                 consumer.queue.delete()

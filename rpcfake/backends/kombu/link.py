@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import kombu
+from kombu.asynchronous import Hub
 from kombu.utils.url import maybe_sanitize_url, urlparse
 
 from rpcfake.errors import BackendUnavailable
@@ -18,8 +19,11 @@ STALL = 10.0
 POLLING = {"memory": 0.005}
 """How many seconds a transport that polls waits between two looks; else 0.1."""
 
+CHUNK = 64 * 1024
+"""How many bytes of AMQP are read at once."""
+
 BRPOP = 0.05
-"""Seconds that one asking of Redis may take; each close waits for the last one."""
+"""Seconds that one asking of Redis may take; where it can't be hurried, a close waits for it."""
 
 
 class Session:
@@ -31,6 +35,8 @@ class Session:
 
     def __init__(self, link: Link, connection: Any) -> None:
         self.is_amqp = link.is_amqp
+        self.has_hub = link.driver == "redis"
+        """Whether kombu's event loop can wait for what comes."""
         self._connection = connection
         self._transport = connection.transport
         self.raw: Any = connection.connection
@@ -44,16 +50,37 @@ class Session:
         """A new channel."""
         return self._transport.create_channel(self.raw)
 
+    def hurry(self, channel: Any) -> None:
+        """Let Redis answer at once what the channel asks it for. Else kombu waits for that when
+        the channel is closed, and before it asks for one more queue."""
+        asking = getattr(channel, "_in_poll", None)
+        told = getattr(asking, "handshake_metadata", None) or {}
+        id = told.get(b"id") or told.get("id")
+        if id is not None:
+            with suppress(*self._connection.channel_errors), channel.conn_or_acquire() as client:
+                client.client_unblock(id)
+
     def drain(self, seconds: float) -> None:
         """Let the transport read one event, if one comes within these seconds."""
         with suppress(TimeoutError):
             self._transport.drain_events(self.raw, timeout=seconds)
 
-    def read_frame(self) -> None:
-        """Read one frame of AMQP, which has begun to arrive. (Draining would go on until a message
-        is complete, and a heartbeat is none.)"""
+    def attend(self, hub: Hub) -> None:
+        """Let a hub of kombu read what comes."""
+        self._transport.register_with_event_loop(self.raw, hub)
+
+    def read_frames(self) -> None:
+        """Read the frames of AMQP that have arrived, and the rest of the last one. (Draining would
+        go on until a message is complete, and a heartbeat is none.)"""
+        wire = self.raw.transport
         with suppress(TimeoutError):
+            # py-amqp asks the socket three times for each frame, and a message is three frames. It
+            # takes first what lies here; a version without this buffer reads as it likes.
+            if getattr(wire, "_read_buffer", None) == b"":
+                wire._read_buffer = wire.sock.recv(CHUNK)
             self.raw.blocking_read()
+            while getattr(wire, "_read_buffer", b""):
+                self.raw.blocking_read()
 
     @property
     def heartbeat(self) -> float:
@@ -73,6 +100,9 @@ class Session:
     def close(self) -> None:
         """Say goodbye, and close."""
         with suppress(Exception):
+            if not self.is_amqp:
+                for channel in self._transport.channels:
+                    self.hurry(channel)
             self._connection.close()
 
     def drop(self) -> None:

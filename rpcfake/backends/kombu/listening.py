@@ -8,6 +8,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
+from kombu.asynchronous import Hub
+
 from rpcfake.backends.kombu.clock import monotonic
 from rpcfake.backends.kombu.link import Session
 
@@ -85,14 +87,30 @@ class SocketListener:
             self._next_beat = monotonic() + self._pause
 
     def _read(self) -> None:
-        self._session.read_frame()
+        self._session.read_frames()
         # TLS may have decrypted more than was asked for, and the socket does not show that.
         pending: Callable[[], int] | None = getattr(self._sock, "pending", None)
         while pending is not None and pending():
-            self._session.read_frame()
+            self._session.read_frames()
 
     def close(self) -> None:
         self._selector.close()
+
+
+class HubListener:
+    """Waits on kombu's event loop, and on the waker."""
+
+    def __init__(self, session: Session, waker: Waker) -> None:
+        self._hub = Hub()
+        self._hub.propagate_errors = (Exception,)  # of timers too: it would log them
+        self._hub.add_reader(waker.fileno(), waker.clear)
+        session.attend(self._hub)
+
+    def listen(self) -> None:
+        self._hub.run_once()
+
+    def close(self) -> None:
+        self._hub.close()
 
 
 class PollingListener:

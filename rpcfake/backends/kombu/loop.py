@@ -15,7 +15,13 @@ from kombu.utils.functional import fxrange
 
 from rpcfake.backends.kombu.clock import Limit
 from rpcfake.backends.kombu.link import STALL, Link, Session
-from rpcfake.backends.kombu.listening import Listener, PollingListener, SocketListener, Waker
+from rpcfake.backends.kombu.listening import (
+    HubListener,
+    Listener,
+    PollingListener,
+    SocketListener,
+    Waker,
+)
 from rpcfake.errors import BackendUnavailable, ConnectionClosed
 
 log = logging.getLogger(__name__)
@@ -192,6 +198,8 @@ class Loop:
         listener: Listener
         if self._link.is_amqp:
             listener = SocketListener(session, self._waker)
+        elif session.has_hub:
+            listener = HubListener(session, self._waker)
         else:
             listener = PollingListener(session, self._waker, self._consumes)
         try:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import logging
+import queue
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import takewhile
-from threading import Event
 from typing import Any
 
-from kombu import Exchange
+from kombu import Exchange, Queue
 
 from rpcfake.backends.kombu.link import STALL, Session
 from rpcfake.backends.kombu.loop import Loop
 from rpcfake.backends.kombu.naming import Names
 from rpcfake.backends.kombu.wire import PROPERTIES
+from rpcfake.backends.naming import encode
 from rpcfake.errors import BackendUnavailable
 
 log = logging.getLogger(__name__)
@@ -58,17 +59,16 @@ class Receipt(Outgoing):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._settled = Event()
-        self._trouble: str | None = None
+        # Unlike an Event it is all C, and making one costs next to nothing.
+        self._outcome: queue.SimpleQueue[str | None] = queue.SimpleQueue()
 
     def settled(self, trouble: str | None) -> None:
-        self._trouble = trouble
-        self._settled.set()
+        self._outcome.put(trouble)
 
     def wait(self, seconds: float) -> str | None:
-        """What the trouble was; None if there was none."""
-        if self._settled.wait(seconds):
-            return self._trouble
+        """What the trouble was; None if there was none. To be asked once."""
+        with suppress(queue.Empty):
+            return self._outcome.get(timeout=seconds)
         self.withdrawn = True
         return "the broker did not confirm it in time" if self.sent else "it could not be sent"
 
@@ -153,6 +153,15 @@ class Publisher:
         unconfirmed, self._unconfirmed = self._unconfirmed, {}
         for outgoing in unconfirmed.values():
             outgoing.settled("the broker was lost before it confirmed")
+
+    def forget(self, topic: str, session: Session) -> None:
+        """Delete the queue of a topic, with what waits in it."""
+        exchange = Exchange(self._names.topics, "topic", durable=True)
+        name = self._names.topic_queue(topic)
+        kept = Queue(name, exchange, routing_key=encode(topic))(self._channel)
+        if not session.is_amqp:
+            kept.declare()  # kombu's own transports delete only what they know
+        kept.delete()
 
     def _flush(self) -> None:
         while self._outbox and self._channel is not None and not self._blocked:

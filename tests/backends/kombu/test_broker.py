@@ -16,9 +16,10 @@ import kombu
 import pytest
 
 from rpcfake import BackendUnavailable, ConnectionClosed, RemoteError, Timeout
+from rpcfake.backends.kombu import link
 from rpcfake.backends.kombu.backend import KombuBackend
 
-from .brokers import Broker, Service, beside, eventually, is_amqp, message
+from .brokers import PATIENCE, Broker, Service, beside, eventually, is_amqp, message
 
 EXCHANGES = ("topics", "fanouts", "replies")
 
@@ -81,6 +82,29 @@ def test_only_topics_are_left_while_the_backend_is_open(rabbit: Broker, service:
     kinds = {name.removeprefix(rabbit.prefix).split(".")[1] for name in rabbit.left()}
     assert kinds == {*EXCHANGES, "topic", "reply"}
     assert all("consumer" not in name and "handler" not in name for name in threads())
+
+
+def test_nobody_waits_until_redis_has_waited(
+    redis_url: str, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link, "BRPOP", 2 * PATIENCE)
+    broker = Broker(redis_url)
+    try:
+        backend = broker.backend()
+        connection = broker.serve(backend, "shop", service)
+        assert backend.call(None, "shop", message("echo", value=1), 5) == 1
+        connection.create_consumer("yard", service)
+        assert backend.call(None, "yard", message("echo", value=2), 5) == 2
+        closed = beside(connection.close)
+        assert closed() is None
+    finally:
+        broker.close()
+
+
+def test_frames_are_read_together(amqp_url: str) -> None:
+    with kombu.Connection(amqp_url) as connection:
+        wire = connection.connection.transport
+        assert wire._read_buffer == b"", "Session.read_frames does not know this py-amqp"
 
 
 def test_a_topic_outlives_its_consumers(broker: Broker, service: Service) -> None:
@@ -304,10 +328,12 @@ def test_who_waits_when_the_backend_closes_is_told(rabbit: Broker, service: Serv
         backend.create_connection()
 
 
-def test_a_frozen_clock_stops_nothing(rabbit: Broker, service: Service, freezer: Any) -> None:
+def test_a_frozen_clock_stops_nothing(broker: Broker, service: Service, freezer: Any) -> None:
     freezer.move_to("1999-12-31")
-    backend = rabbit.backend()
-    rabbit.serve(backend, "shop", service)
+    backend = broker.backend()
+    connection = broker.serve(backend, "shop", service)
+    connection.create_consumer("yard", service)
+    assert backend.call(None, "yard", message("echo", value=1), 5) == 1
     assert backend.call(None, "shop", message("echo", value=1), 5) == 1
     with pytest.raises(Timeout):
         backend.call(None, "shop", message("holds"), 0.05)

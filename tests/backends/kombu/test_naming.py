@@ -6,7 +6,8 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from rpcfake.backends.kombu.naming import LONGEST, Names, encode
+from rpcfake.backends.kombu.naming import Names
+from rpcfake.backends.naming import LONGEST, encode
 from rpcfake.message import TOPIC_BYTES
 
 topics = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=80).filter(
