@@ -13,20 +13,11 @@ ENVIRONMENT = "RPCFAKE_BACKEND"
 """Names the backend where the program chose none; without it that is ``memory``."""
 
 
-class _Retired:
-    """Stands where a backend was: every use of it raises."""
-
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
-
-    def _refuse(self, *args: Any, **options: Any) -> Any:
-        raise ConnectionClosed(self.reason)
-
-    create_connection = call = multicall = cast = fanout_cast = _refuse
-
-
 _chosen: list[Choice] = []
 """The choices that are not undone; the last one counts."""
+
+_retired = ""
+"""Why there is no default backend; "" while there is one."""
 
 
 def active_backend() -> Backend:
@@ -39,6 +30,8 @@ def active_backend() -> Backend:
 def _find_default() -> Backend:
     named = os.environ.get(ENVIRONMENT)
     if not named:
+        if _retired:
+            raise ConnectionClosed(_retired)
         return find_backend("memory")
     try:
         return find_backend(named)
@@ -82,7 +75,7 @@ def use_backend(spec: Any, **options: Any) -> Choice:
 
 
 def retire(reason: str) -> None:
-    """Where no backend is chosen, let every use raise `ConnectionClosed` until one is."""
-    if not _chosen or isinstance(_chosen[-1].backend, _Retired):
-        _chosen.clear()
-        Choice(_Retired(reason))
+    """From now on there is no default: while no backend is chosen, and the environment names
+    none, every use raises `ConnectionClosed`."""
+    global _retired
+    _retired = reason

@@ -166,6 +166,10 @@ class MessageBus(Expectations, ABC):
         to = self._stubbed(topic, method, payload) if self._stubs else None
         return self._broker.send(self._now(), kind, topic, method, payload, self._cause(), to)
 
+    def _post(self, *sending: Any) -> Envelope:
+        """Send; where a `Receiver` is to take it, it may do so before this returns."""
+        return self._broker.send(self._now(), *sending)
+
     def _stubbed(self, topic: str, method: str, payload: str) -> Queue | None:
         """The queue of the stub that is to answer a message, if one is."""
         stub = self._stubs.find(topic, method, lambda: self.codec.decode(payload)[1])
@@ -194,7 +198,7 @@ class MessageBus(Expectations, ABC):
             raise Timeout(text, topic=envelope.topic, method=envelope.method, seconds=seconds)
 
     def _remote_error(self, failure: int) -> RemoteError:
-        return RemoteError(*self.codec.decode(self._broker.rows[failure][3]))
+        return RemoteError(*self.codec.decode(self._broker.rows[failure][3])[:3])
 
     def _timeout_text(self, envelope: Envelope, seconds: float) -> str:
         return explain_timeout(self._broker, self._stubs, envelope, seconds, self._now())
@@ -204,8 +208,8 @@ class MessageBus(Expectations, ABC):
 
         A finalizer runs at moments of its own, maybe in another thread, so it only leaves a note.
         """
-        with suppress(IndexError):
-            while True:
+        while self._abandoned:
+            with suppress(IndexError):  # another thread may be quicker
                 envelope = self._abandoned.popleft()
                 self._broker.give_up(self._now(), envelope, "abandoned")
 
@@ -219,9 +223,9 @@ class MessageBus(Expectations, ABC):
         connection.consume_in_thread()
         return connection
 
-    def _declare(self, topic: str, proxy: Any, fanout: bool) -> Consumer:
+    def _declare(self, topic: str, proxy: Any, fanout: bool, pool: str = "") -> Consumer:
         self._check_use()
-        return self._broker.declare(topic, proxy, fanout)
+        return self._broker.declare(topic, proxy, fanout, pool)
 
     def _start(self, consumer: Consumer) -> None:
         self._check_use()
@@ -360,6 +364,8 @@ class MessageBus(Expectations, ABC):
 
     def _waiting_in(self, queue: Queue, traffic: Traffic) -> Iterator[str]:
         for envelope in queue.envelopes:
+            if envelope.kind == "notification":  # as often as not nobody listens to them
+                continue
             why = "nothing ran since" if queue.readers else "no consumer of it is started and open"
             yield f"{_message(traffic[envelope.seq])} was never taken: {why}"
 

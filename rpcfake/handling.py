@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 from types import GeneratorType, TracebackType
@@ -32,6 +33,15 @@ class Serving(Protocol):
     def name(self) -> str: ...
     @property
     def proxy(self) -> Any: ...
+
+
+class Receiver(ABC):
+    """A consumer's proxy that is handed each message whole, and may answer it later, from another
+    thread (oslo.messaging's listeners)."""
+
+    @abstractmethod
+    def receive(self, delivery: Delivery) -> None:
+        """Take a message. What is raised here is the failure of its handling."""
 
 
 class Answering(Protocol):
@@ -64,8 +74,79 @@ class Request(Protocol):
     def consumer(self) -> Serving | None: ...
 
 
+class Delivery:
+    """A message that a `Receiver` was handed by one of the buses in memory, and how to answer it.
+
+    Whoever handles it calls `begin`, and then one of `reply`, `fail`, `requeue` and `done`."""
+
+    def __init__(self, handling: Handling, envelope: Any) -> None:
+        self._handling = handling
+        self._broker: Any = handling._broker
+        self._envelope = envelope
+        self.worker: Any = None
+        """What stands on the bus for the thread that handles it."""
+        self.kind: str = envelope.kind
+        self.method: str = envelope.method
+        self.context: dict[str, Any]
+        self.args: dict[str, Any]
+        self.headers: dict[str, Any]
+        self.context, self.args, *more = handling._codec.decode(envelope.payload)
+        self.headers = more[0] if more else {}
+
+    @property
+    def envelope(self) -> Any:
+        """What the broker knows it by."""
+        return self._envelope
+
+    def begin(self) -> None:
+        """The thread that calls this handles the message from now on."""
+        self._handling.adopt(self)
+
+    def reply(self, value: Any) -> None:
+        """Answer with a value; one that the codec can't carry makes it a failure."""
+        handling, envelope = self._handling, self._envelope
+        try:
+            text = handling._codec.encode(value) if envelope.asks else ""
+        except Exception as error:
+            self.fail(error)
+            return
+        try:
+            if envelope.asks:
+                self._broker.reply(handling._now(), envelope, text)
+                self._broker.end(handling._now(), envelope)
+        finally:
+            self.done()
+
+    def fail(self, error: BaseException) -> None:
+        """Answer with a failure."""
+        handling = self._handling
+        try:
+            text = handling._encode_failure(error)
+            self._broker.fail(handling._now(), self._envelope, text, False)
+        finally:
+            self.done()
+
+    def heartbeat(self) -> None:
+        """Tell the caller that the handler is still at it."""
+        self._broker.heartbeat(self._handling._now(), self._envelope)
+
+    def requeue(self) -> None:
+        """Give it back: it is the next to be taken from its queue."""
+        try:
+            self._broker.requeue(self._handling._now(), self._envelope)
+        finally:
+            self.done()
+
+    def done(self) -> None:
+        """Nobody handles it any more."""
+        self._handling.finish(self)
+
+
 class Handling:
     """Runs the handlers of one bus; the loop calls `handle` in a worker of its own."""
+
+    describe: Callable[[BaseException], list[Any]] = staticmethod(lambda error: describe(error))
+    """What crosses the bus for an exception: three texts, and maybe more for those who know it."""
 
     def __init__(
         self,
@@ -88,6 +169,10 @@ class Handling:
         Never raises. Returns the exception that the handler raised and that belongs to whoever
         drives the bus (see `surfaces`), else None."""
         try:
+            consumer: Any = envelope.consumer
+            if isinstance(consumer.proxy, Receiver):
+                self.hand_over(Delivery(self, envelope), consumer.proxy)
+                return None
             context, args = self._open(envelope)
             method = self._find(envelope)
             context = from_wire(context, (self, envelope))
@@ -113,6 +198,16 @@ class Handling:
                 return error
         return None
 
+    def hand_over(self, delivery: Delivery, receiver: Receiver) -> None:
+        """Hand a message to its receiver, who answers it."""
+        receiver.receive(delivery)
+
+    def adopt(self, delivery: Delivery) -> None:
+        """Told that the thread which calls this handles a message that was handed over."""
+
+    def finish(self, delivery: Delivery) -> None:
+        """Told that a message which was handed over is handled no more."""
+
     def surface(self, error: BaseException) -> None:
         """Told what `handle` will return, before the caller is told that its call failed."""
 
@@ -126,14 +221,14 @@ class Handling:
     def _encode_failure(self, error: BaseException) -> str:
         """The codec's text of a failure, also where its texts are what the codec can't carry."""
         try:
-            return self._codec.encode(describe(error))
+            return self._codec.encode(self.describe(error))
         except Exception as broken:
             told = f"<the codec could not carry the failure: {type(broken).__name__}>"
             return self._codec.encode([type(error).__name__, told, ""])
 
     def _open(self, envelope: Any) -> tuple[Any, dict[str, Any]]:
         """Context and args of a message."""
-        context, args = self._codec.decode(envelope.payload)
+        context, args, *_ = self._codec.decode(envelope.payload)
         return context, args
 
     def _find(self, envelope: Any) -> Callable[..., Any]:

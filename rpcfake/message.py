@@ -32,6 +32,8 @@ class Kind(StrEnum):
     """A multicall was sent."""
     FANOUT_CAST = "fanout_cast"
     """A fanout cast was sent."""
+    NOTIFICATION = "notification"
+    """A notification was sent (oslo.messaging)."""
     TAKEN = "taken"
     """A consumer took the message, and its handler begins."""
     REPLY = "reply"
@@ -47,11 +49,15 @@ class Kind(StrEnum):
     DROPPED = "dropped"
     """A message to a topic that no consumer ever declared, or a value that nobody waits for any
     more."""
+    HEARTBEAT = "heartbeat"
+    """The server of a monitored call said that it is still at it (oslo.messaging)."""
+    REQUEUED = "requeued"
+    """A listener gave a notification back to the queue (oslo.messaging)."""
     PURGED = "purged"
     """A message that `queue.purge()` took out of the queue."""
 
 
-SENDS = ("cast", "call", "multicall", "fanout_cast")
+SENDS = ("cast", "call", "multicall", "fanout_cast", "notification")
 """The kinds of records that stand for something sent."""
 
 

@@ -107,6 +107,10 @@ class Stub:
         shown = "" if self.args is None else f", {brief(self.args)}"
         return f"<stub {self.topic}.{self.method}{shown}, used {self.used} times>"
 
+    def load_args(self, payload: str) -> dict[str, Any]:
+        """The args of a message, to compare with its own."""
+        return self._codec.decode(payload)[1] or {}
+
     @property
     def used(self) -> int:
         """How many messages were routed to it so far."""

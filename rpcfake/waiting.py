@@ -8,8 +8,9 @@ from typing import Any, Protocol
 
 from rpcfake.core import Broker, Envelope
 from rpcfake.handling import public_methods
-from rpcfake.hints import did_you_mean, listing
+from rpcfake.hints import brief, did_you_mean, listing
 from rpcfake.stubs import Stubs
+from rpcfake.traffic.diff import diff
 
 
 def seconds_text(seconds: float) -> str:
@@ -41,16 +42,16 @@ CHAIN = 20
 """How many links of a chain of waits are told."""
 
 
+STUBS, DIFFERENCES = 3, 5
+"""How many stubs that did not match are told, and how many differences of each."""
+
+
 class Job(Protocol):
     """Something that runs, and that is no message: a task."""
 
     name: str
     done: bool
     worker: Any
-
-
-CHAIN = 20
-"""How many links of a chain of waits are told."""
 
 
 def waits_for(what: Envelope | Job | None) -> list[str]:
@@ -120,11 +121,15 @@ def _why_untaken(broker: Broker, stubs: Stubs, envelope: Envelope) -> list[str]:
         lines += _near(method, methods)
         return lines
     if place is not None and place.consumers:
-        lines.append(f"{topic!r} has fanout consumers only, which no {envelope.kind} reaches")
+        lines.append(
+            f"{topic!r} has fanout consumers only, which no {envelope.kind} reaches:"
+            " create one without fanout=True"
+        )
     elif place is not None and place.declared:
         lines.append(f"nothing serves the topic {topic!r} any more: its consumers are closed")
     else:
         lines.append(f"nothing serves the topic {topic!r}: it has no consumer, and no stub matches")
+    lines += _missed(stubs, envelope)
     stubbed = stubs.methods(topic)
     if stubbed:
         lines.append(f"stubs on {topic!r}: {listing(dict.fromkeys(stubbed))}")
@@ -132,6 +137,23 @@ def _why_untaken(broker: Broker, stubs: Stubs, envelope: Envelope) -> list[str]:
     others = [name for name in known if name != topic]
     lines.append(f"topics served: {listing(others) or 'none'}{did_you_mean(topic, others)}")
     return lines
+
+
+def _missed(stubs: Stubs, envelope: Envelope) -> Iterator[str]:
+    """Why the stubs of this method, the newest first, did not answer."""
+    named = [
+        each for each in stubs if (each.topic, each.method) == (envelope.topic, envelope.method)
+    ]
+    for stub in named[: -STUBS - 1 : -1]:
+        shown = "" if stub.args is None else f" with args {brief(stub.args)}"
+        head = f"the stub for {stub.topic}.{stub.method}{shown}"
+        if stub.spent:
+            yield f"{head} is used up: times={stub.times}"
+        elif found := diff(stub.args, stub.load_args(envelope.payload)):
+            yield f"{head} wants other args:"
+            yield from (f"  {difference}" for difference in found[:DIFFERENCES])
+            if len(found) > DIFFERENCES:
+                yield f"  … {len(found) - DIFFERENCES} more"
 
 
 def _near(method: str, known: list[str]) -> list[str]:

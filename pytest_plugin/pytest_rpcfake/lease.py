@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from types import ModuleType
@@ -14,9 +13,11 @@ from pytest_rpcfake import measuring, options
 from pytest_rpcfake.options import Settings
 from pytest_rpcfake.patching import patched
 from pytest_rpcfake.run import Run
-from pytest_rpcfake.strict import failure, find_leftovers
+from pytest_rpcfake.strict import failure, find_leftovers, told_briefly
 from rpcfake import Bus, RpcError, ThreadedBus, Traffic
-from rpcfake.active import ENVIRONMENT, retire
+from rpcfake.active import retire
+
+NEEDED = "A test that sends needs the fixture rpc_bus or the marker of that name"
 
 AnyBus = TypeVar("AnyBus", bound=Bus | ThreadedBus)
 
@@ -99,8 +100,9 @@ class Lease(Generic[AnyBus]):
 
     def _judge(self, failed: bool) -> str:
         """What is left; where the test has failed already, another error is only told."""
+        look = told_briefly if failed else find_leftovers
         try:
-            return find_leftovers(self.bus, self._settings.allow)
+            return look(self.bus, self._settings.allow)
         except Exception as error:
             if not failed:
                 raise
@@ -166,14 +168,22 @@ def _made(settings: Settings, make: Callable[[Settings], AnyBus]) -> AnyBus:
     options.refuse(text)
 
 
+def retire_default(run: Run) -> None:
+    """What is sent where no bus is open is refused, also before the first test that opens one."""
+    run.retired = True
+    retire(
+        f"no bus is open, and no backend is chosen. {NEEDED} (or rpcfake.use_backend), a fixture "
+        "of wider scope needs rpc_bus_factory"
+    )
+
+
 def _retire(run: Run) -> None:
-    # Who names a backend in the environment has chosen one, though nobody may have used it yet.
-    if not os.environ.get(ENVIRONMENT):
-        retire(
-            f"the bus of {run.where} is gone, and no backend is chosen. A test that sends needs "
-            "the fixture rpc_bus or the marker of that name (or rpcfake.use_backend). If no test "
-            "sends here, something has outlived its test: a thread, a timer, a callback"
-        )
+    run.retired = True
+    retire(
+        f"the bus of {run.where} is gone, and no backend is chosen. {NEEDED} (or "
+        "rpcfake.use_backend). If no test sends here, something has outlived its test: a thread, "
+        "a timer, a callback"
+    )
 
 
 class BusOptions(TypedDict, total=False):

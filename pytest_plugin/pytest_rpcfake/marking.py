@@ -6,7 +6,7 @@ import pytest
 
 MARKER = "rpc_bus"
 FACTORY = "rpc_bus_factory"
-BUSES = ("rpc_bus", "rpc_threaded_bus", "rpc_backend")
+BUSES = ("rpc_bus", "rpc_threaded_bus", "rpc_backend", "oslo_rpc")
 
 
 def wants_bus(item: pytest.Function) -> bool:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_rpcfake.lease import BusFactory
     from rpcfake import Bus, ThreadedBus
     from rpcfake.contract import Clause
+    from rpcfake.oslo import RpcFakeFixture
 
 RUN = pytest.StashKey[Run]()
 ON_BACKENDS = {"rpc_backend", "rpc_contract"}
@@ -74,10 +75,19 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    item.config.stash[RUN].begin(item)
+    run = item.config.stash[RUN]
+    run.begin(item)
     if isinstance(item, pytest.Function) and marking.wants_bus(item):
         # Now, as a fixture may freeze the clocks: what is imported later might keep a frozen one.
         import rpcfake  # noqa: F401
+    _retire_default(run)
+
+
+def _retire_default(run: Run) -> None:
+    if not run.retired and "rpcfake.active" in sys.modules:
+        from pytest_rpcfake.lease import retire_default
+
+        retire_default(run)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -86,6 +96,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
     run = item.config.stash[RUN]
     if isinstance(item, pytest.Function) and run.open:
         marking.attach_funcargs(item)
+    _retire_default(run)  # a fixture may have been the first to import rpcfake
     run.calling = True
     try:
         return (yield)
@@ -163,6 +174,32 @@ def rpc_threaded_bus(request: pytest.FixtureRequest) -> Iterator[ThreadedBus]:
     with lease_for(request.node, request.config.stash[RUN], threaded) as bus:
         marking.attach(request.node, "rpc_threaded_bus", bus)
         yield bus
+
+
+@pytest.fixture
+def oslo_rpc(request: pytest.FixtureRequest) -> Iterator[RpcFakeFixture]:
+    """oslo.messaging on a bus of its own for this test: a rpcfake.oslo.RpcFakeFixture.
+
+    The transport_url of oslo.config's global configuration leads to it. Attribute bus, a
+    ThreadedBus, as strict at teardown as rpc_threaded_bus; drain() waits until all is handled; and
+    a server that still listens at the end fails the test.
+    """
+    from pytest_rpcfake.lease import lease_for
+
+    try:
+        from rpcfake.oslo import RpcFakeFixture
+    except ImportError as error:
+        pytest.fail(
+            f"the fixture oslo_rpc needs oslo.messaging ({error}):"
+            " python -m pip install 'rpcfake[oslo]'",
+            pytrace=False,
+        )
+    with (
+        RpcFakeFixture() as fixture,
+        lease_for(request.node, request.config.stash[RUN], lambda _: fixture.bus),
+    ):
+        marking.attach(request.node, "oslo_rpc", fixture)
+        yield fixture
 
 
 @pytest.fixture(scope="session")

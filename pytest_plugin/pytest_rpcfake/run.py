@@ -34,6 +34,7 @@ class Run:
         interrupted: whether the whole run is to end now.
         on_backends: whether some test runs on backends that are named.
         coverage_checked: whether somebody looked how coverage is measured.
+        retired: whether what is sent where no backend is chosen is refused by now.
     """
 
     def __init__(self, settings: Settings, patience: float, stderr: int | None) -> None:
@@ -49,6 +50,7 @@ class Run:
         self.shown = False
         self.interrupted = False
         self.coverage_checked = False
+        self.retired = False
         self.on_backends = False
 
     def end(self) -> None:

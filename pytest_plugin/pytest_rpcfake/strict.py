@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 
 from pytest_rpcfake.options import WORDS
 from rpcfake import Bus, ThreadedBus
 from rpcfake.bus import describe_problems
+
+ERRORS = "handler_errors"
 
 
 def find_leftovers(bus: Bus | ThreadedBus, allow: Collection[str]) -> str:
@@ -19,6 +22,21 @@ def find_leftovers(bus: Bus | ThreadedBus, allow: Collection[str]) -> str:
     except AssertionError as error:
         return str(error)
     return ""
+
+
+def told_briefly(bus: Bus | ThreadedBus, allow: Collection[str]) -> str:
+    """What is left where the test has failed already, and so most of it is no news: errors of
+    handlers whole, as they may be why it failed, and of all else one line for each sort."""
+    if not bus.closed:
+        bus.assert_clean(WORDS)
+    found = [problem for problem in bus.problems() if problem.allow not in allow]
+    errors = [problem.text for problem in found if problem.allow == ERRORS]
+    counts = Counter(problem.allow for problem in found if problem.allow != ERRORS)
+    first = {problem.allow: problem.text.splitlines()[0] for problem in reversed(found)}
+    more = {word: f" (and {count - 1} more)" if count > 1 else "" for word, count in counts.items()}
+    if len(errors) > 10:
+        errors[10:] = [f"… and {len(errors) - 10} more"]
+    return "\n".join([*errors, *(f"{first[word]}{more[word]}" for word in counts)])
 
 
 def failure(leftovers: str, stuck: str, failed: list[str]) -> str:

@@ -5,7 +5,7 @@ it, tells it what time it is, and is told which queues can be served and which c
 answer."""
 
 from rpcfake.core.broker import Broker
-from rpcfake.core.envelope import Envelope
+from rpcfake.core.envelope import HEARTBEAT, Envelope
 from rpcfake.core.queue import Consumer, Queue, Topic
 
-__all__ = ["Broker", "Consumer", "Envelope", "Queue", "Topic"]
+__all__ = ["HEARTBEAT", "Broker", "Consumer", "Envelope", "Queue", "Topic"]

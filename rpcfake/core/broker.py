@@ -4,6 +4,8 @@ Sending (rules CAST, CALL, MULTICALL, FANOUT, TOPIC)
     cast, call, multicall   to the topic's shared queue;
                             dropped if no shared consumer was ever declared there
     fanout_cast             to the queue of each fanout consumer of the topic that is not closed
+    notification            to the topic's shared queue, which keeps it, and to the queue of each
+                            pool
     to a stub               whatever the kind, to the stub's queue and nowhere else
 
 Taking (SHARE, ORDER, CONC, CONN)
@@ -20,6 +22,9 @@ Giving up (TIME, MULTICALL)
     not yet taken           it leaves its queue and is never handled
     taken                   its handler goes on; nobody reads what it gives
 
+Handing back
+    requeue                 to the front of the queue it came from
+
 Each operation takes the time in microseconds, since the broker has no clock, and writes what
 happened into ``rows``: tuples of atoms, which the garbage collector does not have to look at.
 `rpcfake.traffic` reads them."""
@@ -29,7 +34,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from rpcfake.core.envelope import Envelope
+from rpcfake.core.envelope import HEARTBEAT, Envelope
 from rpcfake.core.queue import Consumer, Queue, Topic
 
 Row = tuple[Any, ...]
@@ -51,23 +56,28 @@ class Broker:
         self._queues = 0
         self.rows: list[Row] = []
         self.topics: dict[str, Topic] = {}
+        self.keeps_unserved = False
+        """Whether the first message to a topic makes its shared queue, as a consumer's declaration
+        does."""
         self.unseen: list[int] = []
         """The failures that reached nobody, by the seq of their records."""
 
     # Consumers
 
-    def declare(self, topic: str, proxy: Any, fanout: bool) -> Consumer:
-        """A new consumer. What is sent from now on waits for its start."""
+    def declare(self, topic: str, proxy: Any, fanout: bool, pool: str = "") -> Consumer:
+        """A new consumer. What is sent from now on waits for its start; with ``pool`` the
+        notifications, of which it shares a copy with those of the same pool."""
         place = self.topic(topic)
         place.declared += 1
         if fanout:
             queue = self.new_queue(topic)
             place.fanouts.append(queue)
+        elif pool:
+            if pool not in place.pools:
+                place.pools[pool] = self.new_queue(topic)
+            queue = place.pools[pool]
         else:
-            queue = place.shared
-            if not place.keeps:
-                place.keeps = True
-                self._number(queue)
+            queue = self._keep(place)
         consumer = Consumer(f"{topic}#{place.declared}", queue, proxy, fanout)
         place.consumers.append(consumer)
         return consumer
@@ -111,6 +121,13 @@ class Broker:
         self._number(queue)
         return queue
 
+    def _keep(self, place: Topic) -> Queue:
+        """The shared queue of a topic, which keeps from now on what comes."""
+        if not place.keeps:
+            place.keeps = True
+            self._number(place.shared)
+        return place.shared
+
     def _number(self, queue: Queue) -> None:
         self._queues += 1
         queue.number = self._queues
@@ -140,13 +157,20 @@ class Broker:
                 if place is not None:
                     for queue in place.fanouts:
                         self._put(queue, Envelope(seq, kind, topic, method, payload))
+            elif kind == "notification":
+                place = self.topic(topic)
+                self._put(self._keep(place), envelope)
+                for queue in place.pools.values():
+                    self._put(queue, Envelope(seq, kind, topic, method, payload))
             elif place is not None and place.keeps:
                 self._put(place.shared, envelope)
+            elif self.keeps_unserved:
+                self._put(self._keep(self.topic(topic)), envelope)
             else:
                 rows.append(("dropped", now, seq, None))
         except BaseException:
             # No room on the stack, or no thread to be had: nothing is half-sent.
-            for queue in () if place is None else place.fanouts:
+            for queue in () if place is None else (*place.fanouts, *place.pools.values()):
                 if queue.envelopes and queue.envelopes[-1].seq == seq:
                     queue.envelopes.pop()
             del rows[seq:]
@@ -180,7 +204,25 @@ class Broker:
             self.rows.append(("purged", now, envelope.seq))
         return len(purged)
 
+    def requeue(self, now: int, envelope: Envelope) -> None:
+        """Who took it gives it back: it is the next to be taken."""
+        assert envelope.queue is not None
+        self.rows.append(("requeued", now, envelope.taken))
+        envelope.taken = envelope.consumer = None
+        queue = envelope.queue
+        if queue.readers:
+            self._on_ready(queue)
+        queue.envelopes.appendleft(envelope)
+
     # Answers
+
+    def heartbeat(self, now: int, envelope: Envelope) -> None:
+        """The handler is still at it."""
+        if envelope.awaited:
+            self.rows.append(("heartbeat", now, envelope.taken))
+            if envelope.values is not None:
+                envelope.values.append(HEARTBEAT)
+                self._on_answer(envelope)
 
     def reply(self, now: int, envelope: Envelope, text: str) -> None:
         """The handler gave a value."""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rpcfake.core.queue import Consumer, Queue
+
+HEARTBEAT = ""
+"""Stands among the values for a sign of life: no codec's text is empty."""
 
 
 class Envelope:
@@ -29,7 +33,8 @@ class Envelope:
     waiter: Any = None
     """What the loop wakes when the caller has something to read."""
     values: deque[str] | None = None
-    """Texts of values that the caller of a multicall has not read yet; None for other kinds."""
+    """Texts of values that the caller of a multicall has not read yet; None for other kinds. Also
+    set by a caller of a call who wants to hear that its handler is alive (`HEARTBEAT`)."""
     last: str | None = None
     """The text of the last value of a call."""
     failure: int | None = None
@@ -38,6 +43,8 @@ class Envelope:
     """Its failure is raised in whoever drives the bus too, and so is seen."""
     ended: bool = False
     """The handler said that no more values come."""
+    grace: Callable[[], float] | None = None
+    """Asked when the caller's time is up: for how many seconds more it waits."""
     done: bool = False
     """The caller has its ending or failure."""
     cancelled: bool = False
@@ -52,7 +59,7 @@ class Envelope:
         self.topic = topic
         self.method = method
         self.payload = payload
-        """The codec's text of ``[context, args]``."""
+        """The codec's text of ``[context, args]``, or of ``[context, args, headers]``."""
         if kind == "call":
             self.asks = True
         elif kind == "multicall":

@@ -50,12 +50,14 @@ class Consumer:
 class Topic:
     """What is declared under one name: a shared queue, and a queue for each fanout consumer."""
 
-    __slots__ = ("consumers", "declared", "fanouts", "keeps", "name", "shared")
+    __slots__ = ("consumers", "declared", "fanouts", "keeps", "name", "pools", "shared")
 
     def __init__(self, name: str, shared: Queue) -> None:
         self.name = name
         self.shared = shared
         self.fanouts: list[Queue] = []
+        self.pools: dict[str, Queue] = {}
+        """For each pool of listeners the queue that they share: each notification comes to all."""
         self.consumers: list[Consumer] = []
         """Those that are not closed, in the order of their declaration."""
         self.declared = 0

@@ -173,7 +173,13 @@ class Bus(MessageBus):
             loop.check_use()
 
     def _wait_for_answer(self, envelope: Envelope, seconds: float) -> str | None:
-        if self._loop.wait_for_answer(envelope, seconds):
+        while not self._loop.wait_for_answer(envelope, seconds):
+            more = 0.0 if envelope.grace is None else envelope.grace()
+            if more <= 0:
+                break
+            self._loop.give_up()
+            seconds = more
+        else:
             return None
         text = self._timeout_text(envelope, seconds)
         self._loop.give_up()

@@ -47,10 +47,16 @@ class LockedBroker(Broker):
 
     def _timed(self, operation: Callable[..., Any], now: int, *args: Any) -> Any:
         with self._lock:
-            return self._locked(operation, self._in_time(now), *args)
+            self._before()
+            try:
+                return operation(self._in_time(now), *args)
+            finally:
+                self._after()
 
-    def declare(self, topic: str, proxy: Any, fanout: bool) -> Consumer:
-        return self._locked(super().declare, topic, proxy, fanout)  # type: ignore[no-any-return]
+    def declare(self, topic: str, proxy: Any, fanout: bool, pool: str = "") -> Consumer:
+        return self._locked(  # type: ignore[no-any-return]
+            super().declare, topic, proxy, fanout, pool
+        )
 
     def start(self, consumer: Consumer) -> None:
         self._locked(super().start, consumer)
@@ -72,6 +78,12 @@ class LockedBroker(Broker):
 
     def purge(self, now: int, queue: Queue) -> int:
         return self._timed(super().purge, now, queue)  # type: ignore[no-any-return]
+
+    def requeue(self, now: int, envelope: Envelope) -> None:
+        self._timed(super().requeue, now, envelope)
+
+    def heartbeat(self, now: int, envelope: Envelope) -> None:
+        self._timed(super().heartbeat, now, envelope)
 
     def reply(self, now: int, envelope: Envelope, text: str) -> None:
         self._timed(super().reply, now, envelope, text)

@@ -17,7 +17,7 @@ from rpcfake.codec import Codec
 from rpcfake.context import ContextFactory
 from rpcfake.core import Envelope, Queue
 from rpcfake.errors import ConnectionClosed, RemoteError, RpcError, Timeout
-from rpcfake.handling import Handling
+from rpcfake.handling import Delivery, Handling, Receiver
 from rpcfake.hints import brief
 from rpcfake.message import check_seconds
 from rpcfake.threads.broker import LockedBroker
@@ -69,11 +69,9 @@ class ThreadedBus(MessageBus):
         self._surfaced: list[BaseException] = []
         self._waiting: list[Waiting] = []
         self._began = _REAL["monotonic"]()
-        self._pool = Pool(Condition(self._lock), self._changed, self._serve_one)
+        self._pool = Pool(Condition(self._lock), self._tell, self._serve_one)
         super().__init__(
-            LockedBroker(
-                self._lock, self._let_go, self._changed.notify_all, self._pool.add, self._answered
-            ),
+            LockedBroker(self._lock, self._let_go, self._tell, self._ready, self._answered),
             codec,
             context_factory,
             lambda: round(self.now * 1_000_000),
@@ -82,6 +80,13 @@ class ThreadedBus(MessageBus):
         assert isinstance(self._handling, _InOrder)
         self._handling.in_order = self._in_order
         self._handling.surfaced = self._surfaced
+        self._handling.bus = self
+        self._passing: dict[Queue, RLock] = {}
+        """Held while a message of the queue is handed to its receiver."""
+        self._watching = 0
+        """How many threads wait for the whole bus."""
+        self._handed: dict[Worker, None] = {}
+        """Those that stand for threads of somebody else, who was handed a message."""
 
     # Time, and who runs
 
@@ -190,7 +195,52 @@ class ThreadedBus(MessageBus):
 
     # Handling
 
+    def _ready(self, queue: Queue) -> None:
+        mine = getattr(self._local, "mine", None)
+        if mine is not None and _is_received(queue):
+            mine.append(queue)
+            self._pool.busy += 1
+        else:
+            self._pool.add(queue)
+
+    def _post(self, *sending: Any) -> Envelope:
+        # What a receiver does with a message is short, and needs no thread of its own to wake up.
+        mine: list[Queue] = []
+        self._local.mine = mine
+        try:
+            envelope = super()._post(*sending)
+        finally:
+            self._local.mine = None
+            for queue in mine:
+                self._pass_on(queue)
+        return envelope
+
+    def _pass_on(self, queue: Queue) -> None:
+        """Hand the next message of a queue to its receiver, in the order of the queue."""
+        lock = self._passing.get(queue) or self._passing.setdefault(queue, RLock())
+        with lock:
+            with self._lock:
+                if not _is_received(queue):
+                    self._pool.add(queue)
+                    self._pool.idle()
+                    return
+                envelope = self._broker.take(self._now(), queue)
+                if envelope is None:
+                    self._pool.idle()
+                    return
+            try:
+                self._handling.handle(envelope)
+            finally:
+                with self._lock:
+                    self._pool.idle()
+
     def _serve_one(self, queue: Queue, worker: Worker) -> None:
+        with self._lock:
+            received = _is_received(queue)
+            self._pool.busy += received
+        if received:
+            self._pass_on(queue)
+            return
         with self._lock:
             envelope = self._broker.take(self._now(), queue)
             if envelope is None:
@@ -212,8 +262,36 @@ class ThreadedBus(MessageBus):
             with self._lock:
                 if self._gates.get(name) is own:
                     del self._gates[name]
-                self._changed.notify_all()
+                self._tell()
             self._local.worker = None
+
+    def _hand_over(self, delivery: Delivery) -> None:
+        """It is handled by a thread that is not the bus's: as busy as a worker, until it is
+        finished."""
+        with self._lock:
+            worker = delivery.worker = delivery.envelope.worker = Worker(0)
+            worker.envelope = delivery.envelope
+            self._handed[worker] = None
+            self._pool.busy += 1
+
+    def _adopt(self, delivery: Delivery) -> None:
+        delivery.worker.thread = current_thread()
+        self._local.worker = delivery.worker
+
+    def _finish(self, delivery: Delivery) -> None:
+        worker: Worker = delivery.worker
+        if getattr(self._local, "worker", None) is worker:
+            self._local.worker = None
+        with self._lock:
+            if worker.envelope is not None:
+                worker.envelope = None
+                del self._handed[worker]
+                self._pool.idle()
+
+    def _tell(self) -> None:
+        """Something has changed; the lock is held."""
+        if self._watching:
+            self._changed.notify_all()
 
     def _answered(self, envelope: Envelope) -> None:
         if envelope.waiter is not None:
@@ -280,13 +358,17 @@ class ThreadedBus(MessageBus):
         with self._lock:
             self._check_use()
             self._let_go()
-            while not predicate():
-                left = end - _REAL["monotonic"]()
-                if left <= 0:
-                    return False
-                self._changed.wait(min(left, TIMEOUT_MAX))
-                self._check_use()
-            return True
+            self._watching += 1
+            try:
+                while not predicate():
+                    left = end - _REAL["monotonic"]()
+                    if left <= 0:
+                        return False
+                    self._changed.wait(min(left, TIMEOUT_MAX))
+                    self._check_use()
+                return True
+            finally:
+                self._watching -= 1
 
     def _settle(self) -> None:
         with suppress(Timeout):  # who still runs is told as a problem of its own
@@ -295,7 +377,7 @@ class ThreadedBus(MessageBus):
     def _blocked(self) -> list[str]:
         lines = []
         with self._lock:
-            for worker in self._pool.workers:
+            for worker in (*self._pool.workers, *self._handed):
                 if worker.envelope is None:
                     continue
                 doing, envelope = worker.doing()
@@ -308,7 +390,7 @@ class ThreadedBus(MessageBus):
     def _failed_tasks(self) -> list[str]:
         return []
 
-    def _in_order(self, find: Callable[[], Callable[..., Any]]) -> Callable[..., Any]:
+    def _in_order(self, find: Callable[[], Any]) -> Any:
         """Look a method up, after those of the messages that its consumer took before."""
         before, own = self._local.gates
         if before is not None:
@@ -322,14 +404,35 @@ class ThreadedBus(MessageBus):
 class _InOrder(Handling):
     """Handles messages, and looks their methods up in the order in which they were taken."""
 
-    in_order: Callable[[Callable[[], Callable[..., Any]]], Callable[..., Any]]
+    in_order: Callable[[Callable[[], Any]], Any]
     surfaced: list[BaseException]
+    bus: ThreadedBus
+
+    def hand_over(self, delivery: Delivery, receiver: Receiver) -> None:
+        self.bus._hand_over(delivery)
+        try:
+            super().hand_over(delivery, receiver)
+        except BaseException:
+            self.bus._finish(delivery)
+            raise
+
+    def adopt(self, delivery: Delivery) -> None:
+        self.bus._adopt(delivery)
+
+    def finish(self, delivery: Delivery) -> None:
+        self.bus._finish(delivery)
 
     def surface(self, error: BaseException) -> None:
         self.surfaced.append(error)
 
     def _find(self, envelope: Envelope) -> Callable[..., Any]:
-        return self.in_order(lambda: super(_InOrder, self)._find(envelope))
+        method: Callable[..., Any] = self.in_order(lambda: super(_InOrder, self)._find(envelope))
+        return method
+
+
+def _is_received(queue: Queue) -> bool:
+    """Whether who takes the next message is handed it whole."""
+    return bool(queue.readers) and isinstance(queue.readers[0].proxy, Receiver)
 
 
 _FRAMES = 60

@@ -88,12 +88,15 @@ class Pool:
 
     Args:
         condition: guards the pool; its lock is the bus's.
-        changed: notified when fewer jobs are busy; its lock is the bus's too.
+        changed: called when fewer jobs are busy; the lock is held.
         work: called in a thread with the job and the worker.
     """
 
     def __init__(
-        self, condition: Condition, changed: Condition, work: Callable[[Any, Worker], object]
+        self,
+        condition: Condition,
+        changed: Callable[[], object],
+        work: Callable[[Any, Worker], object],
     ) -> None:
         self._condition = condition
         self._changed = changed
@@ -123,7 +126,7 @@ class Pool:
     def idle(self) -> None:
         """One job less is busy; the lock is held."""
         self.busy -= 1
-        self._changed.notify_all()
+        self._changed()
 
     def close(self) -> None:
         """Let each thread end once its job is done; the lock is held."""

@@ -1,13 +1,14 @@
 """Traffic as a text sequence diagram: who sent what to whom, when, and what came of it.
 
-Every line is one event: its time in seconds, the lanes (the test and each consumer) with an arrow
-between them, and at the right what the event says::
+Every line is one event: its number (``traffic[4]`` is the record of line #4), its time in seconds,
+the lanes (the test and each consumer) with an arrow between them, and at the right what the event
+says::
 
-    seconds  test    shop#1  stock#1
-      0.000  ├──────▶│       │        call buy(item='tea')
-      0.000  │       ├──────▶│        call take(item='tea')
-      0.000  │       │◀┄┄┄┄┄┄┤        reply to take: 3
-      0.000  │◀┄┄┄┄┄┄┤       │        reply to buy: {'ok': True}
+        seconds  test    shop#1  stock#1
+    #0    0.000  ├──────▶│       │        call buy(item='tea')
+    #2    0.000  │       ├──────▶│        call take(item='tea')
+    #4    0.000  │       │◀┄┄┄┄┄┄┤        reply to take: 3
+    #6    0.000  │◀┄┄┄┄┄┄┤       │        reply to buy: {'ok': True}
 
 A message that is taken as soon as it was sent is one line. One that waits is two: where it was
 sent, with an open arrowhead, and where it was taken.
@@ -47,7 +48,9 @@ def draw(log: Log, seqs: Sequence[int], *, limit: int | None, ascii: bool, width
     strokes = [story.stroke(seq) for seq in lines]
     names = {lane: clip_middle(encode(clean(lane, 1000)), NAME) for lane in _find_lanes(strokes)}
     times = clock([log.rows[seq][TIME] for seq in lines])
-    margin = max(map(len, [TITLE, *times]))
+    wide = max(map(len, [TITLE, *times]))
+    numbers = max(len(f"#{seq}") for seq in lines)
+    margin = numbers + 2 + wide
     header, pictures = lay_out(strokes, names, width - margin - 2)
     header = [f"{'':{margin}}  {line}" for line in header]
     header[-1] = f"{TITLE:>{margin}}{header[-1][margin:]}"
@@ -56,12 +59,13 @@ def draw(log: Log, seqs: Sequence[int], *, limit: int | None, ascii: bool, width
         room = max(width - margin - len(picture) - 3, NARROWEST // 2)
         words = encode(story.words(seq, room))
         words = words if len(words) <= room else f"{words[: room - 3]}..."
-        drawn.append(f"{time:>{margin}}  {picture} {words}")
+        drawn.append(f"{f'#{seq}':>{numbers}}  {time:>{wide}}  {picture} {words}")
     if tail:
         left_out = f"… {plural(len(all_lines) - len(lines), 'line')} left out …"
         drawn[len(head) : len(head)] = [left_out, *(header if len(header) == 1 else ())]
     if any(not at_once for stroke in strokes for _, at_once in stroke.heads):
         drawn.append(f"{'':{margin}}  {LEGEND}")
+    drawn += [f"{'':{margin}}  {hint}" for hint in story.hints(lines)]
     return "\n".join(encode(line).rstrip() for line in (*header, *drawn))
 
 

@@ -105,6 +105,22 @@ class Expectations:
         __tracebackhide__ = True
         return self._assert_sent(Kind.FANOUT_CAST, topic, method, args, context, times, partial)
 
+    def assert_notification(
+        self,
+        topic: str,
+        method: str | None = None,
+        args: Any = None,
+        *,
+        context: Any = None,
+        times: int | None = None,
+        partial: bool = False,
+    ) -> Traffic:
+        """Assert that such a notification was sent (with oslo.messaging): the topic ends with the
+        priority, as in ``"notifications.info"``, the method is the event type, and the args are
+        ``{"payload": …}``. Otherwise as `assert_cast`."""
+        __tracebackhide__ = True
+        return self._assert_sent(Kind.NOTIFICATION, topic, method, args, context, times, partial)
+
     def assert_not_sent(self, topic: str | None = None, method: str | None = None) -> None:
         """Assert that nothing of any kind was sent: at all, to this topic, for this method."""
         __tracebackhide__ = True

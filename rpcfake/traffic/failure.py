@@ -136,8 +136,10 @@ def _sent_to_topic(wanted: Wanted, log: Log, sends: Sequence[int], shown: Sequen
 
 
 def _show_near(near: Sequence[NearMiss]) -> str:
+    """The near misses; only those of the right topic and method, if there are any."""
+    named = [miss for miss in near if not {"topic", "method"} & {d.path for d in miss.differences}]
     lines = []
-    for miss in near:
+    for miss in named or near:
         lines.append(f"#{miss.record.seq} {describe(miss.record)}")
         shown = [f"    {difference}" for difference in miss.differences[:DIFFERENCES]]
         more = len(miss.differences) - len(shown)

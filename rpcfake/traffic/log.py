@@ -62,16 +62,17 @@ class Log:
         cause = self.rows[self.find_send(seq)][CAUSE]
         return None if cause is None else self.rows[cause][CONSUMER]
 
-    def load_message(self, send: int) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Context and args of a row that was sent, decoded anew; empty where there were none."""
-        context, args = self.decode(self.rows[send][PAYLOAD])
-        return context or {}, args or {}
+    def load_message(self, send: int) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+        """Context, args and headers of a row that was sent, decoded anew; empty where there were
+        none."""
+        context, args, *headers = self.decode(self.rows[send][PAYLOAD])
+        return context or {}, args or {}, headers[0] if headers else {}
 
     def load_value(self, seq: int) -> Any:
         """What a reply, a failure or a dropped reply carried; else None."""
         row = self.rows[seq]
         if row[KIND] == Kind.FAILURE:
-            return Failure(*self.decode(row[TEXT]))
+            return Failure(*self.decode(row[TEXT])[:3])
         if row[KIND] == Kind.REPLY or (row[KIND] == Kind.DROPPED and row[TEXT] is not None):
             return self.decode(row[TEXT])
         return None
@@ -80,7 +81,7 @@ class Log:
         """The Record of a row."""
         kind, time, cause = self.rows[seq][:3]
         send = self.find_send(seq)
-        context, args = self.load_message(send)
+        context, args, headers = self.load_message(send)
         _, _, _, topic, method, _ = self.rows[send]
         return Record(
             seq=seq,
@@ -94,4 +95,5 @@ class Log:
             cause=cause,
             consumer=self.find_consumer(seq),
             value=self.load_value(seq),
+            headers=headers,
         )

@@ -50,7 +50,7 @@ class Wanted:
             return False
         if self.args is None and self.context is None:
             return True
-        context, args = log.load_message(seq)
+        context, args, _ = log.load_message(seq)
         return all(
             asked is None or covers(asked, sent, self.partial)
             for asked, sent in ((self.args, args), (self.context, context))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from rpcfake.message import SENDS, Kind
@@ -26,6 +26,8 @@ class Record:
             None for what was sent, timed out, abandoned, purged, or dropped before it was taken.
         value: what a reply (or a dropped reply) carried; a `rpcfake.message.Failure` for a failure;
             else None.
+        headers: what the message carried beside context and args: with oslo.messaging its version,
+            namespace and the like.
     """
 
     seq: int
@@ -39,6 +41,7 @@ class Record:
     cause: int | None
     consumer: str | None
     value: Any
+    headers: dict[str, Any] = field(default_factory=dict)
 
     def __hash__(self) -> int:
         return hash((self.seq, self.time))
@@ -72,8 +75,12 @@ def describe(record: Record, limit: int = 100) -> str:
         case Kind.ABANDONED:
             return f"abandoned {about}"
         case Kind.DROPPED if record.consumer is None:
-            return f"dropped {about}: no consumer was ever declared for the topic"
+            return f"dropped {about}: no consumer that takes it was ever declared"
         case Kind.DROPPED:
             return f"dropped reply of {who} to {about}: {brief(record.value, limit)}"
+        case Kind.HEARTBEAT:
+            return f"heartbeat of {who} in {about}"
+        case Kind.REQUEUED:
+            return f"{about} given back by {who}"
         case _:
             return f"purged {about} from the queue"

@@ -16,6 +16,13 @@ TEST = "test"
 AT_ONCE = 10_000
 """Microseconds: on real threads a message that nothing holds up is taken sooner than that."""
 
+NOT_TAKEN, NOT_HEARD, NOT_SERVED = "not taken", "nobody took it", "nothing serves it"
+"""Why a message reached nobody: not yet, or a fanout cast, or for good."""
+HINTS = {
+    NOT_HEARD: "a fanout_cast needs create_consumer(..., fanout=True)",
+    NOT_SERVED: "neither a stub nor a consumer without fanout=True",
+}
+
 Mark = Literal["", "taken", "waits", "lost", "broken"]
 
 
@@ -99,7 +106,7 @@ class Story:
             return Stroke(consumer, mark="taken")
         if kind == Kind.DROPPED:
             return Stroke(consumer, dashed=True, mark="lost")
-        mark: Mark = "broken" if kind == Kind.FAILURE else ""
+        mark: Mark = "broken" if kind in (Kind.FAILURE, Kind.REQUEUED) else ""
         if self._is_awaited(seq):
             return Stroke(consumer, ((sender, True),), dashed=True, mark=mark)
         return Stroke(consumer, mark=mark or "broken")
@@ -107,6 +114,18 @@ class Story:
     def words(self, seq: int, room: int) -> str:
         """What the line of this row says, in at most ``room`` characters."""
         return clip(self._words(seq, room), room)
+
+    def hints(self, lines: Iterable[int]) -> list[str]:
+        """What may help where a message of these lines reached nobody."""
+        rows, takers = self.log.rows, self._takers
+        untaken = (seq for seq in lines if rows[seq][KIND] in SENDS and not takers[seq])
+        whys = {self._why_untaken(seq) for seq in untaken}
+        return [f"{why}: {hint}" for why, hint in HINTS.items() if why in whys]
+
+    def _why_untaken(self, seq: int) -> str:
+        if self._is_dropped_at_once(seq):
+            return NOT_SERVED
+        return NOT_HEARD if self.log.rows[seq][KIND] == Kind.FANOUT_CAST else NOT_TAKEN
 
     def _stroke_of_send(self, seq: int, sender: str) -> Stroke:
         takers = self._takers[seq]
@@ -154,16 +173,20 @@ class Story:
                 return f"timeout of {name} after {span(row[TIME] - sent[TIME])}"
             case Kind.ABANDONED:
                 return f"abandons {name}"
+            case Kind.HEARTBEAT:
+                return f"still at {name}"
+            case Kind.REQUEUED:
+                return f"{name} is given back to its queue"
             case Kind.PURGED:
                 return f"{name} is purged from its queue"
             case Kind.DROPPED if row[TEXT] is None:
                 return f"{name} is dropped: nothing serves {brief(sent[TOPIC], 40)}"
             case Kind.DROPPED:
                 return self._with_value(f"reply to {name} is dropped: ", seq, room)
-        head, tail = f"{row[KIND]} {number}", ""
+        head, tail = f"{row[KIND]} ", ""
         if not self._takers[seq]:
             head += f"{clean(sent[TOPIC], 30)}."
-            tail = " (nothing serves it)" if self._is_dropped_at_once(seq) else " (not taken)"
+            tail = f" ({self._why_untaken(seq)})"
         return head + self._signature(seq, room - len(head) - len(tail)) + tail
 
     def _signature(self, send: int, room: int) -> str:

@@ -116,7 +116,7 @@ class Traffic(Sequence[Record]):
 
     @property
     def sent(self) -> Traffic:
-        """What was sent, in order: casts, calls, multicalls and fanout casts."""
+        """What was sent, in order: casts, calls, multicalls, fanout casts and notifications."""
         return self.select(SENDS)
 
     def casts(self, topic: str | None = None, method: str | None = None) -> Traffic:
@@ -134,6 +134,11 @@ class Traffic(Sequence[Record]):
     def fanout_casts(self, topic: str | None = None, method: str | None = None) -> Traffic:
         """The fanout casts that were sent; one record each, however many consumers there are."""
         return self.select((Kind.FANOUT_CAST,), topic, method)
+
+    def notifications(self, topic: str | None = None, method: str | None = None) -> Traffic:
+        """The notifications that were sent (with oslo.messaging); the method is the event type, the
+        args are ``{"payload": …}``, and the topic ends with the priority."""
+        return self.select((Kind.NOTIFICATION,), topic, method)
 
     def taken(self, topic: str | None = None, method: str | None = None) -> Traffic:
         """The messages that a consumer took; one record for each consumer that took it."""

@@ -10,7 +10,7 @@ from typing import Any
 from rpcfake.message import Kind
 from rpcfake.traffic.explain import NearMiss
 from rpcfake.traffic.listing import numbers
-from rpcfake.traffic.log import CAUSE, KIND, Log
+from rpcfake.traffic.log import Log
 from rpcfake.traffic.match import Wanted
 from rpcfake.traffic.text import plural
 
@@ -82,18 +82,27 @@ def _wire_notes(near: Sequence[NearMiss]) -> list[str]:
 
 
 def _waiting(log: Log) -> list[str]:
-    """What is sent but not taken: its handlers may yet send what was asked for."""
+    """What is sent but not taken: its handlers would have sent, or may yet send, what was asked
+    for."""
     rows = log.rows
-    waiting = set()
+    waiting, unheard = set(), set()
     for seq in range(log.stop):
-        row = rows[seq]
-        if row[KIND] in (Kind.CALL, Kind.CAST, Kind.MULTICALL):
+        kind, _, cause = rows[seq][:3]
+        if kind in (Kind.CALL, Kind.CAST, Kind.MULTICALL):
             waiting.add(seq)
-        elif row[CAUSE] in waiting:
-            waiting.discard(row[CAUSE])
-    if not waiting:
-        return []
-    return [
-        f"Not taken yet: {numbers(sorted(waiting))}. What handlers of these send is there only"
-        " after bus.run()."
-    ]
+        elif kind == Kind.FANOUT_CAST:
+            unheard.add(seq)
+        waiting.discard(cause)
+        unheard.discard(cause)
+    ways = []
+    if waiting:
+        ways.append(
+            f"Not taken yet: {numbers(sorted(waiting))}. What handlers of these send is there only"
+            " after bus.run()."
+        )
+    if unheard:
+        ways.append(
+            f"Nobody took {numbers(sorted(unheard))}: a fanout cast needs"
+            " create_consumer(..., fanout=True), and bus.run()."
+        )
+    return ways
