@@ -23,6 +23,16 @@ PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 VERSIONS = ("3.11", "3.12", "3.13", "3.14")
 # The checkout stays off sys.path: what is tested is the wheel that a user would install.
 INSTALLED_ONLY = {"PYTHONSAFEPATH": "1"}
+# What the suites of `downstream` need: the projects, and what their tests import.
+OSLO_TESTS = {"eventlet", "oslo.metrics", "oslotest", "testscenarios", "testtools"}
+DOWNSTREAM = {
+    "functional": OSLO_TESTS,
+    "unit": {*OSLO_TESTS, "oslo.messaging[kafka]"},
+    "nova": {
+        *("nova", "openstack-placement", "sqlalchemy<2.1"),
+        *("osprofiler", "oslotest", "requests-mock", "testtools", "wsgi-intercept"),
+    },
+}
 # A process for each core. Files stay whole: tests share a browser, the blocks of a page names.
 PARALLEL = ("-n", "auto", "--dist", "loadfile")
 
@@ -57,6 +67,8 @@ PYTHONS = find_pythons()
 if not PYTHONS:
     sys.exit(f"no Python of {', '.join(VERSIONS)} was found, neither on PATH nor under pyenv")
 PYTHON = RUNNING if RUNNING in PYTHONS else max(PYTHONS, key=VERSIONS.index)
+# Which one the mutants are judged on under CI, where one is measured, which makes it slow.
+JUDGED = next((version for version in PYTHONS if version != PYTHON), PYTHON)
 # Nox looks for "3.13" on PATH: let it meet there what was found elsewhere.
 for version, python in PYTHONS.items():
     if version != RUNNING and shutil.which(f"python{version}") != str(python):
@@ -77,25 +89,29 @@ def demo(session: nox.Session) -> None:
 
 @nox.session(python=VERSIONS)
 def tests(session: nox.Session) -> None:
-    """All tests, on every Python found; under CI one has the slow ones too, and measures coverage.
+    """All tests, on every Python found. Under CI one has the slow ones too, and measures coverage;
+    another has the mutants.
 
     Arguments go to pytest.
     """
     session.install(".", *group("test"))
     run_example_tests(session)
+    # Under CI time is short, and who judges the judge need not do so on each Python.
+    less = ("--ignore=tests/mutants",) if "CI" in os.environ and session.python != JUDGED else ()
+    arguments = (*PARALLEL, *less, *session.posargs)
     if "CI" in os.environ and session.python == PYTHON:
-        run_with_coverage(session)
+        run_with_coverage(session, arguments)
     else:
-        session.run("python", "-m", "pytest", *PARALLEL, *session.posargs, env=INSTALLED_ONLY)
+        session.run("python", "-m", "pytest", *arguments, env=INSTALLED_ONLY)
 
 
-def run_with_coverage(session: nox.Session) -> None:
+def run_with_coverage(session: nox.Session, arguments: tuple[str, ...]) -> None:
     """Run pytest, then print the branch coverage of both packages, also where tests failed."""
     data = {"COVERAGE_FILE": str(session.cache_dir.absolute() / ".coverage")}
     session.run("coverage", "erase", env=data)
     try:
         # pytest loads the plugin early, so coverage must start before pytest does.
-        pytest = ("coverage", "run", "-m", "pytest", *PARALLEL, *session.posargs)
+        pytest = ("coverage", "run", "-m", "pytest", *arguments)
         session.run(*pytest, env=INSTALLED_ONLY | data | {"RPCFAKE_SLOW_TESTS": "1"})
     finally:
         session.run("coverage", "combine", "--quiet", env=data)
@@ -120,7 +136,7 @@ def types(session: nox.Session) -> None:
 @nox.session(python=PYTHON)
 def docs(session: nox.Session) -> None:
     """The documentation as HTML, warnings as errors. (Its examples run in `tests`.)"""
-    session.install(".", *group("docs"))
+    session.install(".[oslo]", *group("docs"))
     options = ("--fresh-env", "--fail-on-warning", "--keep-going", "--nitpicky", "--quiet")
     session.run(
         *("sphinx-build", *options, "-b", "html", "docs", "docs/_build/html"), env=INSTALLED_ONLY
@@ -139,6 +155,16 @@ def soak(session: nox.Session) -> None:
     """Judge right backends with 20 seeds on a busy machine: no false alarm. Arguments go to it."""
     session.install(".", *group("test"))
     session.run("python", "tests/soak/soak.py", *session.posargs, env=INSTALLED_ONLY)
+
+
+@nox.session(python=PYTHON)
+def downstream(session: nox.Session) -> None:
+    """Other projects' own tests on rpcfake://, as a table. Arguments are suites of it."""
+    chosen = {argument for argument in session.posargs if argument in DOWNSTREAM}
+    packages = (DOWNSTREAM[suite] for suite in chosen or DOWNSTREAM)
+    # In one go: nova decides which SQLAlchemy there is.
+    session.install(".[oslo]", *sorted(set().union(*packages)))
+    session.run("python", "tests/downstream/run.py", *session.posargs, env=INSTALLED_ONLY)
 
 
 def run_example_tests(session: nox.Session) -> None:
