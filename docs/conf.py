@@ -8,7 +8,7 @@ project_copyright = "the rpcfake authors"
 version = release = version_of("rpcfake")
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["_build", "changelog.d", "examples", "reference/matrix-judged.md"]
+exclude_patterns = ["_build", "changelog.d", "examples", "reference/matrix-*judged.md"]
 html_theme = "furo"
 html_title = f"rpcfake {version}"
 

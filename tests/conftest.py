@@ -6,6 +6,11 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# No test depends on how fast the machine is.
+settings.register_profile("any speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any speed")
 
 LASTS = ("asyncio-waitpid", "rpcfake-watchdog")
 """Threads of things that live for a module or a run: a browser, the plugin's watchdog."""

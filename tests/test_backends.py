@@ -26,6 +26,7 @@ numbers = itertools.count()
 @pytest.fixture(autouse=True)
 def nothing_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(active, "_chosen", [])
+    monkeypatch.setattr(active, "_retired", "")
     monkeypatch.delenv(active.ENVIRONMENT, raising=False)
 
 
@@ -352,9 +353,22 @@ def test_after_a_choice_is_undone_it_is_retired_again() -> None:
     retire("gone")
     with use_backend(Fake()):
         assert who() == "fake"
-        retire("not now")
     with pytest.raises(ConnectionClosed, match="gone"):
         who()
+
+
+def test_retired_while_a_choice_holds_it_is_so_after() -> None:
+    with use_backend(Fake()):
+        retire("gone")
+        assert who() == "fake"
+    with pytest.raises(ConnectionClosed, match="gone"):
+        who()
+
+
+def test_retired_it_still_follows_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    retire("gone")
+    monkeypatch.setenv(active.ENVIRONMENT, "memory")
+    assert rpcfake.cast(None, "t", {"method": "m"}) is None
 
 
 # Bad input

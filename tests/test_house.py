@@ -19,6 +19,7 @@ import pytest
 
 PURE = {"errors", "message", "codec", "context", "hints"}
 CORE = {*PURE, "core"}
+OF_BACKENDS = {"backends.port", "backends.naming", "backends.harness"}
 
 ROOMS: dict[str, set[str]] = {
     # Room: the rooms it may know, besides itself. A room is a module or a package, named without
@@ -49,9 +50,17 @@ ROOMS: dict[str, set[str]] = {
     "threads": {*CORE, "frames", "handling", "bus", "active", "traffic"},
     "backends.memory": {"errors", "sim", "threads", "backends.port"},
     # Other buses: each adapter knows its driver, and what a bus of any kind does with a message.
-    "backends.kombu": {*PURE, "handling", "backends.port"},
+    "backends.naming": set(),
+    "backends.harness": set(),
+    "backends.kombu": {*PURE, "handling", *OF_BACKENDS},
+    "backends.oslo": {*PURE, "handling", "connection", *OF_BACKENDS},
+    # The transport of another library, on our buses.
+    "oslo": {*CORE, "handling", "connection", "traffic", "sim", "threads"},
     # The judge knows what a backend is, and none of them.
-    "contract": {*PURE, "frames", "active", "rpc", "backends.port", "backends.registry"},
+    "contract": {
+        *(*PURE, "frames", "active", "rpc"),
+        *("backends.port", "backends.registry", "backends.harness"),
+    },
     # The doors.
     "face": {*PURE, "bus", "stubs", "connection", "traffic", "rpc", "sim", "threads"},
     "cli": {"face", "errors", "hints", "sim", "contract", "backends.spec"},
@@ -64,6 +73,7 @@ ROOMS: dict[str, set[str]] = {
         "rpc",
         "sim",
         "threads",
+        "oslo",
         "contract",
         "backends.registry",
         "backends.spec",
@@ -77,6 +87,8 @@ LIBRARIES: dict[str, set[str]] = {
     # Room: what it may import that is neither ours nor Python's own.
     "sim": {"greenlet"},
     "backends.kombu": {"kombu"},
+    "oslo": {"oslo_messaging", "oslo_serialization", "oslo_config", "fixtures"},
+    "backends.oslo": {"oslo_messaging", "oslo_config"},
     "contract": {"greenlet", "hypothesis", "jinja2", "markupsafe"},
     "cli": {"click", "rich", "compute"},  # compute: the example project that `rpcfake demo` runs
     "pytest_rpcfake": {"pytest", "_pytest", "pluggy"},

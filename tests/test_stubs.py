@@ -345,6 +345,41 @@ def test_only_its_topic_and_method(bus: AnyBus) -> None:
     assert sorted(proxy.methods) == ["price", "price", "prices"]
 
 
+def test_the_timeout_tells_which_args_differ(bus: AnyBus) -> None:
+    bus.stub("shop", "price", {"item": "cup"}, times=1)
+    bus.stub("shop", "price", {"item": "tea", "spec": {"size": 1, "kind": mock.ANY}})
+    ask(bus, item="cup")
+    args = {"item": "tea", "spec": {"size": 2, "kind": "green"}}
+    with pytest.raises(Timeout) as timeout:
+        bus.call(None, "shop", message("price", **args), timeout=0)
+    told = str(timeout.value).splitlines()[2:]
+    assert told[0].startswith("  the stub for shop.price with args {'item': 'tea'")
+    assert told[0].endswith(" wants other args:")
+    assert told[1:3] == [
+        """    args["spec"]["size"]: expected 1, was 2""",
+        "  the stub for shop.price with args {'item': 'cup'} is used up: times=1",
+    ]
+    assert not told[3].startswith("    ")
+
+
+def test_the_timeout_tells_of_few_stubs_and_few_differences(bus: AnyBus) -> None:
+    for n in range(10):
+        bus.stub("shop", "price", {f"a{each}": n for each in range(9)})
+    bus.stub("shop", "sell", {"item": "tea"})  # of another name: it is not told
+    with pytest.raises(Timeout) as timeout:
+        bus.call(None, "shop", message("price"), timeout=0)
+    text = str(timeout.value)
+    assert text.count("wants other args") == 3
+    assert text.count("missing, expected 9") == 5
+    assert "    … 4 more\n" in text
+
+
+def test_the_timeout_tells_of_fanout_consumers_only(bus: AnyBus) -> None:
+    bus.serve("shop", Recorder(), fanout=True)
+    with pytest.raises(Timeout, match="which no call reaches: create one without fanout=True"):
+        bus.call(None, "shop", message("price"), timeout=0)
+
+
 def test_a_stub_needs_no_consumer_and_declares_none(bus: AnyBus) -> None:
     bus.stub("shop", "price").returns(3)
     assert ask(bus) == 3

@@ -68,6 +68,7 @@ class Project:
             patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
             # Each run is a first one: nothing has been chosen or retired yet.
             patch.setattr(rpcfake.active, "_chosen", [])
+            patch.setattr(rpcfake.active, "_retired", "")
             return self.pytester.runpytest_inprocess(*BY_NAME, *args)
 
     def run_apart(self, source: str, *args: str, load: bool = True) -> pytest.RunResult:

@@ -87,6 +87,124 @@ def test_after_the_test_the_facade_raises_and_names_it(project: Project) -> None
     )
 
 
+@pytest.mark.parametrize("first", ["", "def test_0(): pass"])
+def test_forgetting_the_fixture_is_refused_before_any_test_has_a_bus(
+    project: Project, first: str
+) -> None:
+    project.run(
+        f"""
+        import pytest, rpcfake, shop
+
+        {first}
+
+        def test_1():
+            with pytest.raises(rpcfake.ConnectionClosed) as raised:
+                shop.cast()
+            print(raised.value)
+        """,
+        "-rP",
+    ).stdout.fnmatch_lines(
+        [
+            "no bus is open, and no backend is chosen. A test that sends needs the fixture rpc_bus "
+            "or the marker of that name (or rpcfake.use_backend), a fixture of wider scope needs "
+            "rpc_bus_factory"
+        ]
+    )
+
+
+def test_forgetting_it_is_refused_where_a_fixture_is_the_first_to_import_rpcfake(
+    project: Project,
+) -> None:
+    source = """
+        import pytest
+
+        @pytest.fixture
+        def app():
+            import rpcfake
+            return rpcfake
+
+        def test_1(app):
+            with pytest.raises(app.ConnectionClosed, match="needs the fixture rpc_bus"):
+                app.cast(None, "shop", {"method": "price"})
+        """
+    project.run_apart(source).assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("scope", ["function", "module", "session"])
+def test_fixtures_of_the_project_may_choose(project: Project, scope: str) -> None:
+    project.write(
+        "conftest",
+        f"""
+        import pytest, rpcfake
+
+        @pytest.fixture(scope="{scope}", autouse=True)
+        def chosen():
+            with rpcfake.use_backend("memory") as bus:
+                bus.stub("shop", "price").returns(3)
+                yield
+        """,
+    )
+    project.run(
+        """
+        import shop
+
+        def test_1():
+            assert shop.call() == 3
+
+        def test_2():
+            assert shop.call() == 3
+        """
+    ).assert_outcomes(passed=2)
+
+
+def test_a_wider_fixture_may_open_a_bus(project: Project) -> None:
+    project.run(
+        """
+        import pytest, rpcfake, shop
+
+        @pytest.fixture(scope="session")
+        def bus(rpc_bus_factory):
+            with rpc_bus_factory() as bus:
+                bus.stub("shop", "price").returns(3)
+                yield bus
+
+        def test_1():
+            with pytest.raises(rpcfake.ConnectionClosed):
+                shop.call()
+
+        def test_2(bus):
+            assert shop.call() == 3
+        """
+    ).assert_outcomes(passed=2)
+
+
+def test_a_default_in_use_before_the_tests_stays(project: Project) -> None:
+    project.run(
+        """
+        import rpcfake, shop
+
+        connection = rpcfake.create_connection()
+        connection.create_consumer("shop", shop.Shop())
+        connection.consume_in_thread()
+
+        def test_1():
+            assert shop.call() == 3
+        """
+    ).assert_outcomes(passed=1)
+
+
+def test_the_environment_may_be_set_by_a_fixture(project: Project) -> None:
+    project.run(
+        """
+        import rpcfake, shop
+
+        def test_1(monkeypatch):
+            monkeypatch.setenv("RPCFAKE_BACKEND", "memory")
+            shop.cast()
+        """
+    ).assert_outcomes(passed=1)
+
+
 def test_a_backend_chosen_before_is_back_after(project: Project) -> None:
     project.run(
         """

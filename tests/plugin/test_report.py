@@ -29,8 +29,8 @@ def test_the_diagram_of_a_failing_test(project: Project) -> None:
         [
             "*_ test_fails _*",
             "*- rpcfake traffic -*",
-            "seconds  test    shop#1",
-            "*call price(item='tea')",
+            "    seconds  test    shop#1",
+            "#0    0.000  *call price(item='tea')",
             "*reply to price: 3",
             "*short test summary*",
         ]

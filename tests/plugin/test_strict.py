@@ -185,11 +185,65 @@ def test_a_failed_test_has_it_in_its_report(project: Project) -> None:
             "*= FAILURES =*",
             "*the failure*",
             "*- rpcfake leftovers at teardown -*",
-            *TEXTS["handler_errors"],
+            "shop#1 failed to handle cast shop.price (record 0): KeyError: 'milk'",
+            "*, in price",
             "*short test summary*",
         ]
     )
     result.stdout.no_fnmatch_line("*ERROR*")
+
+
+def test_of_a_failed_test_it_tells_the_rest_in_a_line_for_each_sort(project: Project) -> None:
+    result = project.run(
+        """
+        import rpcfake, shop
+
+        def test_it(rpc_bus):
+            for topic in "abc":
+                shop.cast(topic)
+            rpc_bus.stub("bank", "pay")
+            rpc_bus.stub("mail", "send").never()
+            for turn in range(2):
+                rpc_bus.spawn(rpcfake.call, None, "mail", {"method": "send"})
+            assert 0
+        """
+    )
+    result.assert_outcomes(failed=1)
+    lines = result.outlines
+    start = next(n for n, line in enumerate(lines) if "rpcfake leftovers" in line)
+    told = lines[start + 1 : start + 5]
+    assert told[0].startswith("cast a.price (record 0) was dropped")
+    assert told[0].endswith("(and 2 more)")
+    assert told[1] == "the stub for bank.pay was never used"
+    assert told[2].startswith("task call#1")
+    assert told[2].endswith("(and 1 more)")
+    assert told[3].startswith("=====")
+    result.stdout.no_fnmatch_line("*permit it*")
+
+
+def test_of_a_failed_test_it_tells_ten_errors(project: Project) -> None:
+    result = project.run(
+        """
+        import shop
+
+        def test_it(rpc_bus):
+            rpc_bus.serve("shop", shop.Shop())
+            for turn in range(12):
+                shop.cast(item="milk")
+            assert 0
+        """
+    )
+    assert result.stdout.str().count("shop#1 failed to handle") == 10
+    result.stdout.fnmatch_lines(["… and 2 more"])
+
+
+def test_of_a_failed_test_it_tells_not_what_is_allowed(project: Project) -> None:
+    marker = "@pytest.mark.rpc_bus(allow={'untaken', 'unused_stubs'})"
+    result = project.run(
+        f"{module('untaken', marker)}\n    rpc_bus.stub('bank', 'pay')\n    assert 0"
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.no_fnmatch_line("*leftovers*")
 
 
 def test_no_second_error_where_another_fixture_failed(project: Project) -> None:

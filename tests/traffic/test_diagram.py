@@ -39,7 +39,7 @@ def cloud() -> Script:
     script.taken(report, "scheduler#1")
     script.taken(report, "scheduler#2")
     show = script.taken(script.send("call", "scheduler", "show", {"name": "db"}), "scheduler#3")
-    script.failure(show, "ServerNotFound", "no server 'db'")
+    script.failure(show, "NotFound", "no server 'db'")
     stop = script.send("call", "compute.host1", "stop", {"name": "web"})
     stopping = script.taken(stop, "compute.host1#1")
     script.now += 60_000_000
@@ -51,48 +51,50 @@ def cloud() -> Script:
 
 def test_a_whole_story(cloud: Script) -> None:
     expected = """\
-         test
-         │       scheduler#1
-         │       │       scheduler#2
-         │       │       │       scheduler#3
-         │       │       │       │       compute.host1#1
-seconds  │       │       │       │       │       image#1
-  0.000  ├──────▶┼──────▶│       │       │       │   fanout_cast update_host(host='host1')
-  0.000  ├──────▶┼──────▶│       │       │       │   fanout_cast update_host(host='host2')
-  0.000  ├───────┼───────┼──────▶│       │       │   call run_server(name='web', memory=512)
-  0.000  │       │       │       ├──────▷│       │   cast build(name='web')
-  0.000  │◀┄┄┄┄┄┄│┄┄┄┄┄┄┄│┄┄┄┄┄┄┄┤       │       │   reply to run_server: 'host1'
-  0.000  │       │       │       │       ●       │   takes build(name='web')
-  0.000  │       │       │       │       ├──────▶│   multicall fetch(name='debian')
-  0.500  │       │       │       │       │◀┄┄┄┄┄┄┤   reply to fetch: {'percent': 50}
-  1.000  │       │       │       │       │◀┄┄┄┄┄┄┤   reply to fetch: {'percent': 100}
-  1.000  │       │       │       │       │◀┄┄┄┄┄┄┤   end of fetch
-  1.000  │       │       │       │       ├─✗     │   cast audit.note() (nothing serves it)
-  1.000  │       │◀──────┼◀──────┼───────┤       │   fanout_cast update_host(free=3584)
-  1.000  ├───────┼───────┼──────▶│       │       │   call show(name='db')
-  1.000  │◀┄┄┄┄┄┄│┄┄┄┄┄┄┄│┄┄┄┄┄┄┄✗       │       │   failure in show: ServerNotFound: no server 'db'
-  1.000  ├───────┼───────┼───────┼──────▶│       │   call stop(name='web')
- 61.000  ✗       │       │       │       │       │   timeout of stop after 60 s
- 61.250  │       │       │       │       ├┄✗     │   reply to stop is dropped: 'stopped'
-         ▷ waits to be taken, at ●"""
+              test
+              │       scheduler#1
+              │       │       scheduler#2
+              │       │       │       scheduler#3
+              │       │       │       │       compute.host1#1
+     seconds  │       │       │       │       │       image#1
+ #0    0.000  ├──────▶┼──────▶│       │       │       │   fanout_cast update_host(host='host1')
+ #3    0.000  ├──────▶┼──────▶│       │       │       │   fanout_cast update_host(host='host2')
+ #6    0.000  ├───────┼───────┼──────▶│       │       │   call run_server(name='web', memory=512)
+ #8    0.000  │       │       │       ├──────▷│       │   cast build(name='web')
+ #9    0.000  │◀┄┄┄┄┄┄│┄┄┄┄┄┄┄│┄┄┄┄┄┄┄┤       │       │   reply to run_server: 'host1'
+#11    0.000  │       │       │       │       ●       │   takes build(name='web')
+#12    0.000  │       │       │       │       ├──────▶│   multicall fetch(name='debian')
+#14    0.500  │       │       │       │       │◀┄┄┄┄┄┄┤   reply to fetch: {'percent': 50}
+#15    1.000  │       │       │       │       │◀┄┄┄┄┄┄┤   reply to fetch: {'percent': 100}
+#16    1.000  │       │       │       │       │◀┄┄┄┄┄┄┤   end of fetch
+#17    1.000  │       │       │       │       ├─✗     │   cast audit.note() (nothing serves it)
+#19    1.000  │       │◀──────┼◀──────┼───────┤       │   fanout_cast update_host(free=3584)
+#22    1.000  ├───────┼───────┼──────▶│       │       │   call show(name='db')
+#24    1.000  │◀┄┄┄┄┄┄│┄┄┄┄┄┄┄│┄┄┄┄┄┄┄✗       │       │   failure in show: NotFound: no server 'db'
+#25    1.000  ├───────┼───────┼───────┼──────▶│       │   call stop(name='web')
+#27   61.000  ✗       │       │       │       │       │   timeout of stop after 60 s
+#28   61.250  │       │       │       │       ├┄✗     │   reply to stop is dropped: 'stopped'
+              ▷ waits to be taken, at ●
+              nothing serves it: neither a stub nor a consumer without fanout=True"""
     assert cloud.traffic.diagram() == expected
 
 
 def test_in_ascii(cloud: Script) -> None:
     expected = """\
-         compute.host1#1
-         |       image#1
-         |       |       scheduler#1
-         |       |       |       scheduler#2
-         |       |       |       |       test
-seconds  |       |       |       |       |       scheduler#3
-  0.000  +------>|       |       |       |       |   multicall fetch(name='debian')
-  0.500  |<......+       |       |       |       |   reply to fetch: {'percent': 50}
-  1.000  |<......+       |       |       |       |   reply to fetch: {'percent': 100}
-  1.000  |<......+       |       |       |       |   end of fetch
-  1.000  +-x     |       |       |       |       |   cast audit.note() (nothing serves it)
-  1.000  +-------+------>+------>|       |       |   fanout_cast update_host(free=3584)
-  1.000  |       |       |       |       +------>|   call show(name='db')"""
+              compute.host1#1
+              |       image#1
+              |       |       scheduler#1
+              |       |       |       scheduler#2
+              |       |       |       |       test
+     seconds  |       |       |       |       |       scheduler#3
+#12    0.000  +------>|       |       |       |       |   multicall fetch(name='debian')
+#14    0.500  |<......+       |       |       |       |   reply to fetch: {'percent': 50}
+#15    1.000  |<......+       |       |       |       |   reply to fetch: {'percent': 100}
+#16    1.000  |<......+       |       |       |       |   end of fetch
+#17    1.000  +-x     |       |       |       |       |   cast audit.note() (nothing serves it)
+#19    1.000  +-------+------>+------>|       |       |   fanout_cast update_host(free=3584)
+#22    1.000  |       |       |       |       +------>|   call show(name='db')
+              nothing serves it: neither a stub nor a consumer without fanout=True"""
     assert cloud.traffic[12:23].diagram(ascii=True) == expected
 
 
@@ -113,22 +115,22 @@ def test_side_by_side() -> None:
     script.purged(script.send("cast", "shop", "late"))
     script.failure(script.taken(script.send("cast", "shop", "fail"), "shop#1"), "KeyError", "'x'")
     expected = """\
-seconds  test    shop#1  stub:shop#1
-  0.000  ├──────▷│       │   call #0 get(n=1)
-  0.000  ├───────┼──────▷│   call #1 get(n=2)
-  0.000  │       ●       │   takes #0 get(n=1)
-  0.000  │       │       ●   takes #1 get(n=2)
-  0.000  │◀┄┄┄┄┄┄│┄┄┄┄┄┄┄┤   reply to #1 get: 'b'
-  0.000  │       ↺       │   call check()
-  0.000  │       ↺       │   end of check, without a value
-  0.000  │◀┄┄┄┄┄┄┤       │   reply to #0 get: 'a'
-  0.250  ├─○     │       │   multicall shop.list() (not taken)
-  0.250  ✗       │       │   abandons list
-  0.250  ├─○     │       │   cast shop.late() (not taken)
-  0.250  ✗       │       │   late is purged from its queue
-  0.250  ├──────▶│       │   cast fail()
-  0.250  │       ✗       │   failure in fail: KeyError: 'x'
-         ▷ waits to be taken, at ●"""
+     seconds  test    shop#1  stub:shop#1
+ #0    0.000  ├──────▷│       │   call get(n=1)
+ #1    0.000  ├───────┼──────▷│   call get(n=2)
+ #2    0.000  │       ●       │   takes #0 get(n=1)
+ #3    0.000  │       │       ●   takes #1 get(n=2)
+ #4    0.000  │◀┄┄┄┄┄┄│┄┄┄┄┄┄┄┤   reply to #1 get: 'b'
+ #6    0.000  │       ↺       │   call check()
+ #8    0.000  │       ↺       │   end of check, without a value
+ #9    0.000  │◀┄┄┄┄┄┄┤       │   reply to #0 get: 'a'
+#11    0.250  ├─○     │       │   multicall shop.list() (not taken)
+#12    0.250  ✗       │       │   abandons list
+#13    0.250  ├─○     │       │   cast shop.late() (not taken)
+#14    0.250  ✗       │       │   late is purged from its queue
+#15    0.250  ├──────▶│       │   cast fail()
+#17    0.250  │       ✗       │   failure in fail: KeyError: 'x'
+              ▷ waits to be taken, at ●"""
     assert script.traffic.diagram() == expected
 
 
@@ -178,7 +180,7 @@ def test_a_part_of_the_traffic_shows_its_own_events(script: Script, kinds: set[K
 def test_the_limit_leaves_out_the_middle(script: Script, limit: int) -> None:
     count = len(find_lines(script.traffic._log, script.traffic._seqs))
     text = script.traffic.diagram(limit).splitlines()
-    times = [line for line in text if line.lstrip()[:1].isdigit()]
+    times = [line for line in text if line.lstrip().startswith("#")]
     assert len(times) == min(count, 2 * limit)
     left_out = [line for line in text if line.startswith("… ")]
     if count > 2 * limit:
@@ -196,11 +198,11 @@ def test_the_lanes_of_a_limited_diagram_are_those_it_shows() -> None:
     for n in range(100):
         script.call(f"topic{n}", "get")
     assert script.traffic.diagram(1) == (
-        "seconds  test    topic0#1  topic99#1\n"
-        "  0.000  ├──────▶│         │   call get()\n"
+        "      seconds  test    topic0#1  topic99#1\n"
+        "  #0    0.000  ├──────▶│         │   call get()\n"
         "… 198 lines left out …\n"
-        "seconds  test    topic0#1  topic99#1\n"
-        "  0.000  │◀┄┄┄┄┄┄│┄┄┄┄┄┄┄┄┄┤   reply to get: None"
+        "      seconds  test    topic0#1  topic99#1\n"
+        "#398    0.000  │◀┄┄┄┄┄┄│┄┄┄┄┄┄┄┄┄┤   reply to get: None"
     )
 
 
@@ -214,7 +216,7 @@ def test_it_stays_readable_with_many_lanes_and_long_names(lanes: int, name: str)
     taken = script.taken(script.send("call", "hosts", "report"), f"{name.format(0)}#0")
     script.reply(taken, None)
     lines = script.traffic.diagram().splitlines()
-    events = [line for line in lines if line.startswith("  0.000")]
+    events = [line for line in lines if "  0.000  " in line]
     assert events[0].endswith("  fanout_cast ping(deep=True)")
     assert events[1].endswith("  call report()")
     assert events[2].endswith("  reply to report: None")
@@ -244,10 +246,35 @@ def test_real_threads_take_a_little_while() -> None:
     script.now = 977
     script.reply(taken, None)
     assert script.traffic.diagram() == (
-        " seconds  test    shop#1\n"
-        "0.000000  ├──────▶│   call buy()\n"
-        "0.000977  │◀┄┄┄┄┄┄┤   reply to buy: None"
+        "     seconds  test    shop#1\n"
+        "#0  0.000000  ├──────▶│   call buy()\n"
+        "#2  0.000977  │◀┄┄┄┄┄┄┤   reply to buy: None"
     )
+
+
+@given(scripts(max_size=40), st.booleans())
+def test_the_number_of_a_line_is_that_of_its_record(script: Script, some: bool) -> None:
+    traffic = script.traffic[3:] if some else script.traffic
+    lines = [line.split() for line in traffic.diagram().splitlines()]
+    shown = [int(words[0][1:]) for words in lines if words and words[0][:1] == "#"]
+    assert shown == find_lines(traffic._log, traffic._seqs)
+
+
+def test_who_could_have_taken_what_nobody_took() -> None:
+    script = Script()
+    script.send("fanout_cast", "shop", "open")
+    script.dropped(script.send("call", "mail", "send"))
+    script.send("cast", "bank", "pay")
+    assert script.traffic.diagram() == (
+        "    seconds  test\n"
+        "#0    0.000  ├─○ fanout_cast shop.open() (nobody took it)\n"
+        "#1    0.000  ├─✗ call mail.send() (nothing serves it)\n"
+        "#3    0.000  ├─○ cast bank.pay() (not taken)\n"
+        "             nobody took it: a fanout_cast needs create_consumer(..., fanout=True)\n"
+        "             nothing serves it: neither a stub nor a consumer without fanout=True"
+    )
+    waits_only = script.traffic[3:].diagram()
+    assert "fanout" not in waits_only
 
 
 def test_nothing() -> None:

@@ -228,10 +228,6 @@ Sent to 'shop' (2 messages):
 Nearest:
   #1 call shop.buy(item='tea', count=1)
       args["count"]: expected 2, was 1
-  #0 cast shop.restock(item='tea', count=10)
-      kind: expected 'call', was 'cast'
-      method: expected 'buy', was 'restock'
-      args["count"]: expected 2, was 10
 
 What may help:
   - With unittest.mock.ANY for args["count"], #1 matches.
@@ -382,6 +378,15 @@ def test_the_text_tells_of_messages_that_nobody_took(shop: Script) -> None:
     shop.send("cast", "shop", "buy")
     assert waiting in failure(shop.bus.assert_call, "mail", "send")
     assert waiting in failure(shop.bus.assert_sequence, [("call", "mail", "send")])
+
+
+def test_the_text_tells_of_fanout_casts_that_nobody_took(shop: Script) -> None:
+    heard = shop.send("fanout_cast", "shop", "open")
+    shop.taken(heard, "shop#2")
+    assert "fanout=True" not in failure(shop.bus.assert_call, "mail", "send")
+    shop.send("fanout_cast", "shop", "open")
+    unheard = "Nobody took #10: a fanout cast needs create_consumer(..., fanout=True)"
+    assert unheard in failure(shop.bus.assert_call, "mail", "send")
 
 
 def test_a_comparison_that_raises_is_a_failure_that_says_so(shop: Script) -> None:

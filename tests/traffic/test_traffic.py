@@ -255,7 +255,7 @@ def test_the_texts_of_a_record() -> None:
         "#5 at 1.5 s: timeout of shop.buy",
         "#6 at 1.5 s: abandoned shop.buy",
         "#7 at 1.5 s: purged shop.buy from the queue",
-        "#8 at 1.5 s: dropped shop.buy: no consumer was ever declared for the topic",
+        "#8 at 1.5 s: dropped shop.buy: no consumer that takes it was ever declared",
         "#9 at 1.5 s: dropped reply of shop#1 to shop.buy: None",
     ]
     assert repr(script.traffic[0]) == "<Record #0 at 0 s: call shop.buy(item='tea', count=2)>"
