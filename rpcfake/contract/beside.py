@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from rpcfake.contract.history import Event
 from rpcfake.contract.judging import Judging
 from rpcfake.contract.script import Line
 from rpcfake.contract.stage import Spawned
@@ -69,6 +70,11 @@ class Beside(Judging):
     def pass_gate(self, gate: str) -> None:
         """Wait, in a handler, until the gate is open (or the scene has ended)."""
         self.harness.wait_until(lambda: gate in self._gates or self.over, 60.0)
+        self.history.add(Event("passed", gate, "gate"))
+
+    def passed(self, gate: str) -> bool:
+        """Whether a handler that waited at the gate has gone on."""
+        return any(event.request == gate for event in self.history.of("passed"))
 
     def happens(self, predicate: Callable[[], object]) -> bool:
         """Whether the predicate comes true within the scene's patience."""

@@ -15,7 +15,8 @@ class Event:
     """One thing that happened.
 
     ``what`` is ``sent``, ``taken`` (a consumer looked the method up, or began), ``value``,
-    ``ended``, ``failed``, ``timed_out`` or ``closed``; ``request`` is the tag that the sender gave.
+    ``ended``, ``failed``, ``timed_out``, ``closed`` or ``passed`` (a handler went through a gate);
+    ``request`` is the tag that the sender gave, or the gate.
     """
 
     what: str
