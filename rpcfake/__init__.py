@@ -8,6 +8,7 @@ from rpcfake.codec import Codec
 from rpcfake.context import Context
 from rpcfake.errors import (
     BackendUnavailable,
+    CassetteError,
     ConnectionClosed,
     InvalidMessage,
     Livelock,
@@ -31,6 +32,7 @@ __version__ = "0.1.0"
 __all__ = [
     "BackendUnavailable",
     "Bus",
+    "CassetteError",
     "Codec",
     "ConnectionClosed",
     "Context",

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, suppress
 from typing import Any, NamedTuple, Self
 
-from rpcfake.codec import Codec, find_codec
+from rpcfake.codec import Codec, JsonCodec, find_codec
 from rpcfake.connection import Connection
 from rpcfake.context import ContextFactory, to_wire
 from rpcfake.core import Broker, Consumer, Envelope, Queue
@@ -30,6 +30,7 @@ from rpcfake.queues import QueueView
 from rpcfake.specs import Spec
 from rpcfake.stubs import Stub, Stubs
 from rpcfake.traffic import Expectations, Record, Traffic
+from rpcfake.traffic.log import Origin
 from rpcfake.waiting import explain_timeout
 
 ALLOW = {
@@ -80,6 +81,10 @@ class MessageBus(Expectations, ABC):
     @abstractmethod
     def _cause(self) -> int | None:
         """The seq of the taken record whose handler runs here; None outside handlers."""
+
+    @abstractmethod
+    def _origin(self) -> tuple[str, dict[str, Any]]:
+        """The bus's clock, ``virtual`` or ``real``, and by what it was made, for a cassette."""
 
     @abstractmethod
     def _wait_for_answer(self, envelope: Envelope, seconds: float) -> str | None:
@@ -304,7 +309,9 @@ class MessageBus(Expectations, ABC):
     @property
     def traffic(self) -> Traffic:
         """Every record so far; what comes later is not in it."""
-        return Traffic(self._broker.rows, self.codec.decode)
+        plain = type(self.codec) is JsonCodec
+        origin = Origin(str(self.codec.name), *self._origin(), plain)
+        return Traffic(self._broker.rows, self.codec.decode, None, origin)
 
     # At the end of a test
 

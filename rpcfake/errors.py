@@ -105,3 +105,20 @@ class WrongThread(RpcError):
 
 class RealTimeWarning(UserWarning):
     """Real time leaks into virtual time: a freeze that ticks is active."""
+
+
+class CassetteError(RpcError, ValueError):
+    """A file that is no cassette, or a damaged one; nothing of it was loaded.
+
+    Attributes:
+        path: the file.
+        line, column: where it is wrong, from 1.
+        reason: what is wrong there.
+    """
+
+    def __init__(self, path: str, line: int, column: int, reason: str) -> None:
+        super().__init__(f"{path}, line {line}, column {column}: {reason}")
+        self.path = path
+        self.line = line
+        self.column = column
+        self.reason = reason

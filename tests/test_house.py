@@ -31,7 +31,7 @@ ROOMS: dict[str, set[str]] = {
     "codec": {"errors", "hints"},
     "context": {"errors", "hints"},
     "core": PURE,
-    "traffic": {"message", "hints"},
+    "traffic": {"errors", "message", "hints"},
     # What both loops share.
     "handling": PURE,
     "specs": {*CORE, "handling"},

@@ -163,6 +163,10 @@ class Bus(MessageBus):
 
     # What `MessageBus` asks of a loop
 
+    def _origin(self) -> tuple[str, dict[str, Any]]:
+        made_by = {"name": "Bus", "schedule": str(self.schedule.name), "seed": self.seed}
+        return "virtual", made_by
+
     def _cause(self) -> int | None:
         worker = self._loop.current
         return None if worker is None or worker.envelope is None else worker.envelope.taken

@@ -318,6 +318,9 @@ class ThreadedBus(MessageBus):
             self._raise_surfaced()
         return super()._remote_error(failure)
 
+    def _origin(self) -> tuple[str, dict[str, Any]]:
+        return "real", {"name": "ThreadedBus"}
+
     def _cause(self) -> int | None:
         worker: Worker | None = getattr(self._local, "worker", None)
         return None if worker is None or worker.envelope is None else worker.envelope.taken

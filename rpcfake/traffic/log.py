@@ -9,8 +9,8 @@ row that was sent::
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from rpcfake.message import SENDS, Failure, Kind
 from rpcfake.traffic.record import Record
@@ -27,17 +27,38 @@ TEXT = 3
 """The other field of a reply, a failure and a dropped row."""
 
 
+class Origin(NamedTuple):
+    """Where rows come from; a cassette tells it.
+
+    Attributes:
+        codec: the name of the codec that the messages were carried by.
+        clock: ``virtual`` or ``real``, or ``none`` where no times were kept.
+        made_by: what recorded them: its name, and what it needs to do so again.
+        plain: whether the texts in the rows are JSON as a cassette has it, ready to be copied.
+    """
+
+    codec: str = "json"
+    clock: str = "virtual"
+    made_by: Mapping[str, Any] = {}
+    plain: bool = False
+
+
 class Log:
     """The first ``stop`` rows of a list that only ever grows, with the codec's decoder for them."""
 
-    __slots__ = ("decode", "rows", "stop")
+    __slots__ = ("decode", "origin", "rows", "stop")
 
     def __init__(
-        self, rows: Sequence[Row], decode: Callable[[str], Any], stop: int | None = None
+        self,
+        rows: Sequence[Row],
+        decode: Callable[[str], Any],
+        stop: int | None = None,
+        origin: Origin = Origin(),  # noqa: B008 - it is immutable
     ) -> None:
         self.rows = rows
         self.decode = decode
         self.stop = len(rows) if stop is None else stop
+        self.origin = origin
 
     def find_send(self, seq: int) -> int:
         """The row in which the message of this row was sent."""

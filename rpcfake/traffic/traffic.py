@@ -5,13 +5,17 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
+from os import PathLike
 from typing import Any, overload
 
 from rpcfake.hints import brief
 from rpcfake.message import SENDS, Kind
+from rpcfake.traffic.cassette.loading import load_rows, open_line
+from rpcfake.traffic.cassette.redaction import Redaction
+from rpcfake.traffic.cassette.writer import save_traffic
 from rpcfake.traffic.diagram import draw
 from rpcfake.traffic.listing import listing
-from rpcfake.traffic.log import CAUSE, KIND, METHOD, TIME, TOPIC, Log, Row
+from rpcfake.traffic.log import CAUSE, KIND, METHOD, TIME, TOPIC, Log, Origin, Row
 from rpcfake.traffic.record import Record
 from rpcfake.traffic.text import plural
 
@@ -31,6 +35,7 @@ class Traffic(Sequence[Record]):
         rows: the recorder's list, which only ever grows.
         decode: turns the text of a payload back into the value (a codec's ``decode``).
         stop: how many rows belong to the snapshot; None is all there are by now.
+        origin: where the rows come from; a cassette tells it.
     """
 
     __slots__ = ("_log", "_seqs")
@@ -39,9 +44,13 @@ class Traffic(Sequence[Record]):
     _seqs: Sequence[int]
 
     def __init__(
-        self, rows: Sequence[Row], decode: Callable[[str], Any], stop: int | None = None
+        self,
+        rows: Sequence[Row],
+        decode: Callable[[str], Any],
+        stop: int | None = None,
+        origin: Origin = Origin(),  # noqa: B008 - it is immutable
     ) -> None:
-        self._log = Log(rows, decode, stop)
+        self._log = Log(rows, decode, stop, origin)
         self._seqs = range(self._log.stop)
 
     def _narrow(self, seqs: Sequence[int]) -> Traffic:
@@ -200,6 +209,46 @@ class Traffic(Sequence[Record]):
             TypeError, ValueError: limit is no int of 1 or more, or width none of 60 or more.
         """
         return draw(self._log, self._seqs, limit=limit, ascii=ascii, width=width)
+
+    def save(
+        self,
+        path: str | PathLike[str],
+        *,
+        redact: bool | Redaction = True,
+        times: bool = True,
+        tracebacks: bool = False,
+    ) -> None:
+        """Write it to a cassette: a JSON object for each record, between a header and an end.
+
+        The same traffic gives the same bytes. Of filtered traffic the file has the records that its
+        own ones refer to as well, marked as an aside. The file takes the place of what was there in
+        one step.
+
+        Args:
+            path: the file; its folder must be there.
+            redact: whether to take secrets out, and by which rules.
+            times: whether to write when things happened.
+            tracebacks: whether to write those of failures, which name files and lines.
+
+        Raises:
+            OSError: it can't be written; what was there stays.
+            SerializationError: a codec of your own carried something that JSON can't.
+            TypeError: an argument is wrong.
+        """
+        save_traffic(self._log, self._seqs, path, redact, times, tracebacks)
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> Traffic:
+        """The traffic of a cassette. Nothing in it is executed.
+
+        Raises:
+            CassetteError: the file is no cassette, damaged, cut off, or newer than this rpcfake;
+                with the line and the column. Nothing is loaded.
+            OSError: it can't be read.
+        """
+        loaded = load_rows(path)
+        traffic = cls(loaded.rows, open_line, None, loaded.origin)
+        return traffic if loaded.shown is None else traffic._narrow(_pack(loaded.shown))
 
     def _holds(self, record: Record) -> bool:
         if not 0 <= record.seq < self._log.stop:

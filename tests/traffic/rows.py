@@ -44,6 +44,9 @@ class Script:
     def failure(self, taken: int, exc_type: str, value: str = "") -> int:
         return self.add("failure", taken, json.dumps([exc_type, value, "Traceback: …"]))
 
+    def requeued(self, taken: int) -> int:
+        return self.add("requeued", taken)
+
     def ending(self, taken: int) -> int:
         return self.add("ending", taken)
 
@@ -146,6 +149,10 @@ def scripts(
         if what == "take" and sends:
             send = draw(st.sampled_from(sends))
             consumer = f"{script.rows[send][3]}#{draw(st.integers(1, 3))}"
+            for again in [each for each in takens if script.rows[each][2:] == (send, consumer)][
+                -1:
+            ]:
+                script.requeued(again)
             takens.append(script.taken(send, consumer))
         elif what == "answer" and takens:
             taken = draw(st.sampled_from(takens))

@@ -1,0 +1,91 @@
+"""Writing a cassette: traffic that is there, or records as they come."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from rpcfake.hints import brief
+from rpcfake.traffic.cassette.layout import END, Header, dump
+from rpcfake.traffic.cassette.lines import Lines
+from rpcfake.traffic.cassette.redaction import Redaction, Redactor, check_redaction
+from rpcfake.traffic.log import Log
+
+FILE: Any = {"encoding": "utf-8", "errors": "backslashreplace", "newline": "\n"}
+"""How it is written. In JSON what this makes of a lone surrogate is its escape."""
+
+
+class CassetteWriter:
+    """Writes a cassette line by line: what was written is in the file, whatever happens then.
+
+    Use it in a ``with``, or close it: only then the file is whole.
+
+    Args:
+        path: the file; what was there is gone.
+        header: what to say of it. By its rules secrets are taken out.
+
+    Raises:
+        OSError: it can't be written.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], header: Header) -> None:
+        self._redactor = None if header.redacted is None else Redactor(header.redacted)
+        self._file = open(path, "w", buffering=1, **FILE)  # noqa: SIM115 - `close` does
+        self._file.write(header.to_line())
+
+    def write(self, entry: Mapping[str, Any]) -> None:
+        """Write the line of one record, as `read_entries` gives it."""
+        if self._redactor is not None:
+            entry = redact_entry(self._redactor, entry)
+        self._file.write(dump(entry) + "\n")
+
+    def close(self) -> None:
+        """Write the end. Closing twice is closing once."""
+        if not self._file.closed:
+            self._file.write(END)
+            self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def redact_entry(redactor: Redactor, entry: Mapping[str, Any]) -> dict[str, Any]:
+    """A line without secrets; names and ids stay."""
+    secret = ("args", "context", "headers", "value", "failure")
+    return {
+        name: redactor.redact(value) if name in secret else value for name, value in entry.items()
+    }
+
+
+def save_traffic(
+    log: Log,
+    seqs: Any,
+    path: str | os.PathLike[str],
+    redact: bool | Redaction | None,
+    times: bool,
+    tracebacks: bool,
+) -> None:
+    """See `Traffic.save`."""
+    rules = check_redaction(redact)
+    for name, value in (("times", times), ("tracebacks", tracebacks)):
+        if not isinstance(value, bool):
+            raise TypeError(f"{name} is {brief(value)}: it must be True or False")
+    origin = log.origin
+    header = Header(origin.codec, origin.clock if times else "none", origin.made_by, rules)
+    lines = Lines(log, seqs, Redactor(rules) if rules else None, times, tracebacks)
+    path = Path(path)
+    # Beside it first: nobody ever finds half a cassette there.
+    beside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(beside, "w", **FILE) as file:
+            file.write(header.to_line())
+            file.writelines(lines)
+            file.write(END)
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)

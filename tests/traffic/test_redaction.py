@@ -1,0 +1,188 @@
+"""No secret gets into a file, and equal ones stay equal."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rpcfake import Traffic
+from rpcfake.traffic.cassette import CassetteWriter, Header, Redaction
+from rpcfake.traffic.cassette.redaction import DEFAULTS, Redactor
+
+from .rows import Script, plain_values
+
+SECRET = 's3cr3t-Wörd "quoted" \n\\end'
+"""Quotes, a line break, what JSON escapes and what it need not."""
+
+SECRET_KEYS = (
+    *("password", "db_password", "adminPass", "X-Auth-Token", "api_key", "apiKey", "API-KEY"),
+    *("aws_secret_access_key", "private_key", "Authorization", "Set-Cookie", "session_id"),
+    *("user_credentials", "PASSWD", "pwd", "passphrase", "signature"),
+)
+
+OTHER_KEYS = ("user", "item", "keyboard", "compass", "passenger", "author", "monkey", "tokyo")
+
+TEXTS = {
+    "password={}": "password=[redacted #1]",
+    "PASSWORD: {}, user: ann": "PASSWORD: [redacted #1], user: ann",
+    "{{'api_key': '{}', 'n': 1}}": "{{'api_key': '[redacted #1]', 'n': 1}}",
+    '{{"token": "{}"}}': '{{"token": "[redacted #1]"}}',
+    '{{\\"token\\": \\"{}\\"}}': '{{\\"token\\": \\"[redacted #1]\\"}}',
+    "amqp://ann:{}@host:5672/": "amqp://ann:[redacted #1]@host:5672/",
+    "Authorization: Bearer {}": "Authorization: [redacted #1] [redacted #2]",
+    "sent Bearer {} to it": "sent Bearer [redacted #1] to it",
+    "mysql --password={} -u ann": "mysql --password=[redacted #1] -u ann",
+    "login(user='ann', passwd='{}')": "login(user='ann', passwd='[redacted #1]')",
+}
+
+MARKS = ("[redacted #1]", "[redacted #2]")
+
+
+@pytest.mark.parametrize("key", SECRET_KEYS)
+@pytest.mark.parametrize("secret", [SECRET, 1234567, ["a", "b"], {"user": "ann", "pw": "x" * 9}])
+def test_the_value_of_such_a_key_is_secret_whatever_it_is(key: str, secret: Any) -> None:
+    redacted = Redactor(Redaction()).redact({"deep": [{"er": {key: secret, "item": "tea"}}]})
+    assert redacted == {"deep": [{"er": {key: "[redacted #1]", "item": "tea"}}]}
+
+
+@pytest.mark.parametrize("key", OTHER_KEYS)
+def test_others_are_not(key: str) -> None:
+    assert Redactor(Redaction()).redact({key: "tea"}) == {key: "tea"}
+
+
+@pytest.mark.parametrize("nothing", [None, "", True, False])
+def test_what_tells_nothing_stays(nothing: Any) -> None:
+    assert Redactor(Redaction()).redact({"password": nothing}) == {"password": nothing}
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_secrets_in_texts_are_found(text: str) -> None:
+    secret = "abcdefgh12345"
+    redacted = Redactor(Redaction()).redact(text.format(secret))
+    assert secret not in redacted
+    if "Authorization" not in text:
+        assert redacted == TEXTS[text].format()
+
+
+def test_secrets_are_known_by_their_looks() -> None:
+    token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl"
+    key = "-----BEGIN RSA PRIVATE KEY-----\nMIIB\n-----END RSA PRIVATE KEY-----"
+    assert Redactor(Redaction()).redact([token, key]) == [*MARKS]
+
+
+def test_equal_secrets_are_equal_and_others_are_not() -> None:
+    redactor = Redactor(Redaction())
+    assert redactor.redact([{"password": "one"}, {"token": "two"}, {"pwd": "one"}]) == [
+        {"password": MARKS[0]},
+        {"token": MARKS[1]},
+        {"pwd": MARKS[0]},
+    ]
+
+
+def test_what_is_redacted_stays_as_it_is() -> None:
+    once = {"password": "[redacted #7]", "text": "password=[redacted #7] it was"}
+    assert Redactor(Redaction()).redact(once) == once
+
+
+def test_only_whole_words_are_replaced_elsewhere() -> None:
+    redactor = Redactor(Redaction())
+    assert redactor.redact({"password": "test", "a": "a test of tests"}) == {
+        "password": MARKS[0],
+        "a": f"a {MARKS[0]} of tests",
+    }
+
+
+def test_the_users_own_rules() -> None:
+    rules = Redaction(
+        keys=["card_number", "SocialSecurity"],  # type: ignore[arg-type]
+        keep=["token_count"],  # type: ignore[arg-type]
+        patterns=[r"\b\d{4}-\d{4}\b", r"PIN (?P<secret>\d+)"],  # type: ignore[arg-type]
+    )
+    value = {
+        "cardNumber": "42",
+        "social_security": "7",
+        "token_count": 3,
+        "text": "1234-5678, PIN 991",
+    }
+    assert Redactor(rules).redact(value) == {
+        "cardNumber": "[redacted #1]",
+        "social_security": "[redacted #2]",
+        "token_count": 3,
+        "text": "[redacted #3], PIN [redacted #4]",
+    }
+    assert Redaction(**rules.to_dict()) == rules
+
+
+def test_without_the_defaults_only_ones_own_count() -> None:
+    rules = Redaction(keys=("ssn",), defaults=0)
+    assert Redactor(rules).redact({"password": "x", "ssn": "y"}) == {
+        "password": "x",
+        "ssn": MARKS[0],
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"keys": "ssn"}, "keys is 'ssn': it must be a list of texts"),
+        ({"keys": [""]}, "keys has '': it must have non-empty texts only"),
+        ({"keep": [3]}, "keep has 3: it must have"),
+        ({"patterns": ["("]}, r"patterns has '\(', which is no regular expression"),
+        ({"defaults": 99}, "defaults is 99: it must be one of 0, 1"),
+    ],
+)
+def test_wrong_rules_are_refused(options: dict[str, Any], text: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=text):
+        Redaction(**options)
+
+
+def test_each_default_is_found_in_a_long_text() -> None:
+    redactor = Redactor(Redaction())
+    assert [word for word in DEFAULTS[1] if not redactor.suspects(f'{{"{word}": "x"}}')] == []
+
+
+def planted(secret: Any) -> Script:
+    """Traffic with a secret wherever one may be; before and after it is known as one."""
+    script = Script()
+    early = script.send("call", "shop", "buy", {"note": f"it is {secret}"})
+    args = {"spec": [{"auth": {"password": secret}}], str(secret): 1, "also": [secret]}
+    call = script.send(
+        "call", "shop", "login", args, context={"token": secret, "who": f"<{secret}>"}
+    )
+    for each in (early, call):
+        taken = script.taken(each, "shop#1")
+        script.reply(taken, {"echo": {"again": f"{secret} it is"}})
+        script.failure(taken, "ValueError", f"wrong: {secret}")
+        script.dropped_reply(taken, secret)
+    return script
+
+
+@given(secret=st.just(SECRET) | st.text(min_size=8, max_size=30).map(lambda text: f"q{text}z"))
+def test_no_planted_secret_is_in_the_file(secret: str, tmp_path_factory: Any) -> None:
+    path = tmp_path_factory.getbasetemp() / "planted.jsonl"
+    planted(secret).traffic.save(path, tracebacks=True)
+    forms = {secret, *(json.dumps(secret, ensure_ascii=ascii)[1:-1] for ascii in (True, False))}
+    text = path.read_text(encoding="utf-8")
+    assert [form for form in forms if form in text] == []
+    assert [each for each in Traffic.load(path) if secret in str(each.args)] == []
+
+
+def test_a_stream_is_redacted_too(tmp_path: Path) -> None:
+    path = tmp_path / "one"
+    with CassetteWriter(path, Header(redacted=Redaction())) as writer:
+        entry = {"kind": "call", "id": "a.b#1", "topic": "a", "method": "b"}
+        writer.write(entry | {"args": {"password": "hunter2"}, "context": {"x": "is hunter2"}})
+        failed = {"type": "ValueError", "value": "no hunter2"}
+        writer.write({"kind": "failure", "id": "a.b#1", "failure": failed})
+    assert "hunter2" not in path.read_text()
+    assert Traffic.load(path).failures()[0].value.value == "no [redacted #1]"
+
+
+@given(value=plain_values)
+def test_without_secrets_nothing_changes(value: Any) -> None:
+    assert Redactor(Redaction()).redact(value) == value
