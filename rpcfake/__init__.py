@@ -25,7 +25,7 @@ from rpcfake.rpc import call, cast, create_connection, fanout_cast, multicall, u
 from rpcfake.sim import Bus, Task
 from rpcfake.stubs import Stub
 from rpcfake.threads import ThreadedBus
-from rpcfake.traffic import Record, Traffic
+from rpcfake.traffic import Record, Redaction, Traffic
 
 __version__ = "0.1.0"
 
@@ -43,6 +43,7 @@ __all__ = [
     "Problem",
     "RealTimeWarning",
     "Record",
+    "Redaction",
     "RemoteError",
     "RpcError",
     "SerializationError",

@@ -309,8 +309,8 @@ class MessageBus(Expectations, ABC):
     @property
     def traffic(self) -> Traffic:
         """Every record so far; what comes later is not in it."""
-        plain = type(self.codec) is JsonCodec
-        origin = Origin(str(self.codec.name), *self._origin(), plain)
+        texts: Any = "json" if type(self.codec) is JsonCodec else "opaque"
+        origin = Origin(str(self.codec.name), *self._origin(), texts)
         return Traffic(self._broker.rows, self.codec.decode, None, origin)
 
     # At the end of a test

@@ -19,6 +19,9 @@ def explain(op: str, left: object, right: object) -> list[str] | None:
     """The lines of the explanation; None where this is not for us."""
     if op != "==":
         return None
+    for cassette, other in ((right, left), (left, right)):
+        if isinstance(other, Traffic) and hasattr(cassette, "explanation"):
+            return [f"{brief(left, 80)} == {brief(right, 200)}", *cassette.explanation]
     head = f"{brief(left, 80)} == {brief(right, 80)}"
     if isinstance(left, Record) and isinstance(right, Record):
         return [head, *_between(left, right)]

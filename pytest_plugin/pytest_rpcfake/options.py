@@ -7,6 +7,7 @@ Four places say it, the nearest wins, option by option: the call of `rpc_bus_fac
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 WORDS = ("blocked", "handler_errors", "unused_stubs", "untaken")
 """What `allow` may name: the kinds of leftovers that a bus may be put away with."""
+
+RECORD_MODES = ("none", "once", "new", "all")
+"""What `--rpcfake-record` may say."""
 
 FROM_TEXT: dict[str, Callable[[str], object]] = {"seed": int, "schedule": str, "codec": str}
 WATCHDOG_SECONDS = 30.0
@@ -222,6 +226,18 @@ def declare(parser: pytest.Parser) -> None:
         help="After how many seconds rpcfake.contract.suite takes what should happen as not "
         "happening. Default: 2.",
     )
+    group.addoption(
+        "--rpcfake-record",
+        metavar="MODE",
+        help="What rpc_cassette may write: none (the default), once (cassettes that are missing), "
+        "new (these, and messages that come beside those recorded) or all (whatever differs). "
+        "Nothing is ever written where the environment has CI.",
+    )
+    group.addoption(
+        "--rpcfake-prune",
+        action="store_true",
+        help="Remove the cassettes that belong to no test any more.",
+    )
     number: Any = "string"
     if pytest.version_tuple >= (9, 2):
         # So that native TOML may have a number there. What is none gets our own text.
@@ -244,6 +260,15 @@ def declare(parser: pytest.Parser) -> None:
         type=number,
         default=None,
     )
+    parser.addini(
+        "rpcfake_record", "what rpc_cassette may write: none, once, new, all", default=None
+    )
+    parser.addini(
+        "rpcfake_redact",
+        "keys whose values a cassette must not have, beside passwords",
+        type="args",
+    )
+    parser.addini("rpcfake_keep", "keys that look secret and are not", type="args")
     parser.addini(
         "rpcfake_allow",
         f"words for what a bus may be left with at teardown: {' '.join(WORDS)}",
@@ -285,6 +310,20 @@ def watchdog_seconds(config: pytest.Config) -> float:
             _unfit(source, "a number of seconds, 0 or more", value)
         seconds = number
     return seconds
+
+
+def record_mode(config: pytest.Config) -> str:
+    """What cassettes may be written; nothing under CI.
+
+    Raises:
+        pytest.UsageError: no such mode.
+    """
+    mode = "none"
+    for source, value in said(config, "record"):
+        if value not in RECORD_MODES:
+            _unfit(source, f"one of {', '.join(RECORD_MODES)}", value)
+        mode = value
+    return "none" if os.environ.get("CI") else mode
 
 
 def said(config: pytest.Config, name: str) -> list[tuple[str, Any]]:

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,18 +18,25 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from pytest_rpcfake.backing import RpcBackend
+    from pytest_rpcfake.golden import RpcCassette
     from pytest_rpcfake.lease import BusFactory
     from rpcfake import Bus, ThreadedBus
     from rpcfake.contract import Clause
     from rpcfake.oslo import RpcFakeFixture
 
 RUN = pytest.StashKey[Run]()
+UNUSED = pytest.StashKey[list[str]]()
 ON_BACKENDS = {"rpc_backend", "rpc_contract"}
 MARKER_LINE = (
     f"{MARKER}(seed=0, schedule='fifo', codec='json', context_factory=None, allow=(), patch=()): "
     "the test runs on an rpcfake bus made with these options, as if it had asked for the fixture "
     "of that name; in classes it is self.rpc_bus. The closest marker wins, option by option. "
     f"Words for allow: {', '.join(options.WORDS)}."
+)
+
+CASSETTE_LINE = (
+    "rpc_cassette(kinds=None, order='total', ignore=(), match={}, times=False): what counts where "
+    "the fixture of that name is compared; see rpcfake.traffic.Comparing."
 )
 
 
@@ -39,6 +46,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", MARKER_LINE)
+    config.addinivalue_line("markers", CASSETTE_LINE)
+    options.record_mode(config)  # a wrong one is told at once
     settings, patience = options.from_config(config), options.watchdog_seconds(config)
     config.stash[RUN] = Run(settings, patience, _real_stderr() if patience else None)
 
@@ -62,6 +71,40 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
         metafunc.config.stash[RUN].on_backends = True
         parametrize(metafunc)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    # Before others deselect any: a cassette of a test that is not run now is in use all the same.
+    if any((folder / "cassettes").is_dir() for folder in {item.path.parent for item in items}):
+        from pytest_rpcfake.golden import unused
+
+        config.stash[UNUSED] = [str(path) for path in unused(items, config.args)]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    config = session.config
+    if UNUSED in config.stash and hasattr(config, "workeroutput"):  # a worker of xdist
+        config.workeroutput["rpcfake_unused"] = config.stash[UNUSED]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """A worker of xdist has ended: all of them know the same, since each collects everything."""
+    unused = getattr(node, "workeroutput", {}).get("rpcfake_unused")
+    if unused is not None:
+        node.config.stash[UNUSED] = unused
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    unused = config.stash.get(UNUSED, [])
+    if not unused:
+        return
+    from pytest_rpcfake.cassettes import report_unused
+
+    report_unused(terminalreporter, unused, prune=config.option.rpcfake_prune)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -200,6 +243,29 @@ def oslo_rpc(request: pytest.FixtureRequest) -> Iterator[RpcFakeFixture]:
     ):
         marking.attach(request.node, "oslo_rpc", fixture)
         yield fixture
+
+
+@pytest.fixture
+def rpc_cassette(request: pytest.FixtureRequest) -> Iterator[RpcCassette]:
+    """What the traffic of this test must be: assert rpc_bus.traffic == rpc_cassette.
+
+    It is in the file cassettes/<module>/<test>.jsonl beside the module; --rpcfake-record=once
+    writes it where it is not there. The failure tells which messages were added, are missing, have
+    moved or changed, and the command that accepts it. rpc_cassette(order="topic", ignore=[…]), or
+    the marker of the same name, says what counts; see rpcfake.traffic.Comparing.
+    """
+    __tracebackhide__ = True
+    from pytest_rpcfake.golden import cassette_for, redaction
+
+    config = request.config
+    cassette = cassette_for(request.node, options.record_mode(config), redaction(config))
+    yield cassette
+    if not cassette.used and not config.stash[RUN].unsuccessful:
+        pytest.fail(
+            "rpcfake: the test asked for rpc_cassette, and never compared with it:"
+            " assert rpc_bus.traffic == rpc_cassette",
+            pytrace=False,
+        )
 
 
 @pytest.fixture(scope="session")

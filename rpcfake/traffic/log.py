@@ -10,9 +10,10 @@ row that was sent::
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from rpcfake.message import SENDS, Failure, Kind
+from rpcfake.traffic.cassette.redaction import Redaction
 from rpcfake.traffic.record import Record
 
 Row = tuple[Any, ...]
@@ -34,13 +35,16 @@ class Origin(NamedTuple):
         codec: the name of the codec that the messages were carried by.
         clock: ``virtual`` or ``real``, or ``none`` where no times were kept.
         made_by: what recorded them: its name, and what it needs to do so again.
-        plain: whether the texts in the rows are JSON as a cassette has it, ready to be copied.
+        texts: what the texts in the rows are: ``json``, as a cassette has it and ready to be
+            copied; ``line``, of a cassette; or ``opaque``, what a codec of its own makes of it.
+        redacted: by which rules secrets were taken out of a cassette; None where none were.
     """
 
     codec: str = "json"
     clock: str = "virtual"
     made_by: Mapping[str, Any] = {}
-    plain: bool = False
+    texts: Literal["json", "line", "opaque"] = "opaque"
+    redacted: Redaction | None = None
 
 
 class Log:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from os import PathLike
 from typing import Any, overload
 
@@ -13,6 +13,7 @@ from rpcfake.message import SENDS, Kind
 from rpcfake.traffic.cassette.loading import load_rows, open_line
 from rpcfake.traffic.cassette.redaction import Redaction
 from rpcfake.traffic.cassette.writer import save_traffic
+from rpcfake.traffic.comparison import Comparing, Comparison, Order, compare
 from rpcfake.traffic.diagram import draw
 from rpcfake.traffic.listing import listing
 from rpcfake.traffic.log import CAUSE, KIND, METHOD, TIME, TOPIC, Log, Origin, Row
@@ -249,6 +250,36 @@ class Traffic(Sequence[Record]):
         loaded = load_rows(path)
         traffic = cls(loaded.rows, open_line, None, loaded.origin)
         return traffic if loaded.shown is None else traffic._narrow(_pack(loaded.shown))
+
+    def compare(
+        self,
+        expected: Traffic,
+        *,
+        kinds: Collection[str] | None = None,
+        order: Order = "total",
+        ignore: Collection[str] = (),
+        match: Mapping[str, Any] | None = None,
+        times: bool = False,
+    ) -> Comparison:
+        """How this traffic differs from what is expected, message by message.
+
+        Unlike ``==`` it does not look at the numbers of records, and where one of the two comes
+        from a cassette without secrets, a secret of the other counts as what stands there for it.
+
+        Args:
+            expected: the other one, such as ``Traffic.load(path)``.
+            kinds, order, ignore, match, times: what counts; see `rpcfake.traffic.Comparing`.
+
+        Returns:
+            What differs: true where nothing does, and ``str()`` tells it.
+
+        Raises:
+            TypeError, ValueError: an argument is wrong.
+        """
+        if not isinstance(expected, Traffic):
+            raise TypeError(f"expected is {brief(expected)}: it must be a Traffic")
+        rules = Comparing(kinds, order, ignore, match or {}, times)
+        return compare((expected._log, expected._seqs), (self._log, self._seqs), rules)
 
     def _holds(self, record: Record) -> bool:
         if not 0 <= record.seq < self._log.stop:

@@ -12,13 +12,11 @@ from rpcfake.message import SENDS, Kind
 from rpcfake.traffic.cassette.layout import dump, failure, seconds, visible
 from rpcfake.traffic.cassette.names import Names
 from rpcfake.traffic.cassette.redaction import Redactor
+from rpcfake.traffic.cassette.screening import Screen
 from rpcfake.traffic.log import CAUSE, CONSUMER, KIND, METHOD, PAYLOAD, TEXT, TIME, TOPIC, Log, Row
 from rpcfake.traffic.record import describe
 
 PARTS = ("args", "context", "headers")
-
-AT_ONCE = 500
-"""How many rows are looked at in one go."""
 
 _scan = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 
@@ -43,10 +41,10 @@ class Lines:
         self._redactor = redactor
         self._times = times
         self._tracebacks = tracebacks
-        self._plain = log.origin.plain
+        self._plain = log.origin.texts == "json"
         self._names = Names()
         self._numbers = array("l")
-        self._suspected: set[int] = set()
+        self._screen: Screen | None = None
         self._takings: dict[int, int] = {}
         self._given_back: dict[tuple[int, str], int] = {}
         self._consumers: dict[str, str] = {}
@@ -60,7 +58,7 @@ class Lines:
             wanted = self._with_causes(chosen)
             needed = sorted(wanted)
         if self._redactor is not None:
-            self._learn(self._redactor, needed)
+            self._screen = Screen(log, needed, self._redactor, self._tracebacks)
         self._numbers = array("l", bytes(array("l").itemsize * (max(needed, default=-1) + 1)))
         before = rows[needed[0]][TIME] if needed else 0
         for seq in range(needed[-1] + 1) if needed else ():
@@ -136,7 +134,7 @@ class Lines:
 
     def _payload(self, seq: int, text: str) -> str:
         """Args, context and headers, but for those that are empty."""
-        clean = self._is_clean(seq, text)
+        clean = self._screen is None or self._screen.is_clean(seq, text)
         if self._plain and clean:
             raw = _raw_parts(text)
             if raw is not None:
@@ -149,7 +147,7 @@ class Lines:
         return line
 
     def _value(self, seq: int, text: str) -> str:
-        clean = self._is_clean(seq, text)
+        clean = self._screen is None or self._screen.is_clean(seq, text)
         if self._plain and clean:
             return visible(text)
         value = self._log.decode(text)
@@ -166,39 +164,6 @@ class Lines:
 
     def _redact(self, value: Any) -> Any:
         return value if self._redactor is None else self._redactor.redact(value)
-
-    def _learn(self, redactor: Redactor, seqs: Sequence[int]) -> None:
-        """Look for secrets in all of it first: one may be told before it is known as one."""
-        for start in range(0, len(seqs), AT_ONCE):
-            texts = [(seq, self._text(seq)) for seq in seqs[start : start + AT_ONCE]]
-            # Nearly always there is nothing in any of them.
-            if not self._plain or redactor.suspects("\n".join([text for _, text in texts if text])):
-                for seq, text in texts:
-                    # What a codec of its own made of a secret may look like anything.
-                    if text and (not self._plain or redactor.suspects(text)):
-                        self._suspected.add(seq)
-                        redactor.learn(self._values(seq))
-
-    def _text(self, seq: int) -> str | None:
-        row = self._log.rows[seq]
-        kind = row[KIND]
-        if kind in SENDS:
-            return row[PAYLOAD]  # type: ignore[no-any-return]
-        return row[TEXT] if kind in ("reply", "failure", "dropped") else None
-
-    def _values(self, seq: int) -> list[Any]:
-        """All that may be secret in a row, in the order in which it is written."""
-        row = self._log.rows[seq]
-        value = self._log.decode(self._text(seq) or "")
-        if row[KIND] in SENDS:
-            context, args, *headers = value
-            return [args, context, *headers]
-        return [failure(value, self._tracebacks) if row[KIND] == "failure" else value]
-
-    def _is_clean(self, seq: int, text: str) -> bool:
-        """Whether there is no secret in the text of a row."""
-        redactor = self._redactor
-        return redactor is None or (seq not in self._suspected and not redactor.has_known(text))
 
     def _with_causes(self, chosen: frozenset[int]) -> set[int]:
         rows = self._log.rows

@@ -35,7 +35,7 @@ def load_rows(path: str | os.PathLike[str]) -> Loaded:
         for line in reader:
             loader.add(line)
     header = reader.header
-    origin = Origin(header.codec, header.clock, header.made_by, plain=False)
+    origin = Origin(header.codec, header.clock, header.made_by, "line", header.redacted)
     hidden = frozenset(loader.aside)
     shown = [seq for seq in range(len(loader.rows)) if seq not in hidden] if hidden else None
     return Loaded(loader.rows, origin, shown)

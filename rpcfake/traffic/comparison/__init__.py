@@ -1,0 +1,7 @@
+"""Comparing two traffics."""
+
+from rpcfake.traffic.comparison.compare import compare
+from rpcfake.traffic.comparison.outcome import Comparison, Difference
+from rpcfake.traffic.comparison.rules import Comparing, Order
+
+__all__ = ["Comparing", "Comparison", "Difference", "Order", "compare"]

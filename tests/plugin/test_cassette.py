@@ -1,0 +1,293 @@
+"""rpc_cassette: recorded where that is asked for, compared ever after."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.plugin.conftest import Project
+
+ONE = """
+import pytest, rpcfake, shop
+
+@pytest.fixture(autouse=True)
+def stubbed(rpc_bus):
+    rpc_bus.stub("shop", "price").returns(3)
+
+def test_buy(rpc_bus, rpc_cassette):
+    {}
+    assert rpc_bus.traffic == rpc_cassette{}
+"""
+
+TWO = 'shop.call(item="tea"); shop.call(item="milk")'
+FILE = Path("cassettes") / "test_it" / "test_buy.jsonl"
+
+
+@pytest.fixture(autouse=True)
+def not_ci(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CI", raising=False)
+
+
+def one(body: str = TWO, options: str = "") -> str:
+    return ONE.format(body, options)
+
+
+def recorded(project: Project, source: str = "") -> Path:
+    """The file, after a first run that recorded it."""
+    project.run(source or one(), "--rpcfake-record=once").assert_outcomes(passed=1)
+    return project.pytester.path / FILE
+
+
+def failure(project: Project, source: str, *args: str) -> list[str]:
+    """What the failure says below its headline."""
+    result = project.run(source, *args)
+    result.assert_outcomes(failed=1)
+    lines = [line.removeprefix("E       ") for line in result.outlines if line.startswith("E ")]
+    assert lines[0].removeprefix("AssertionError: ").startswith("assert <Traffic of ")
+    assert lines[0].endswith(f"== <rpc_cassette {FILE}>")
+    return [line.removeprefix("  ") for line in lines[1:] if line.strip()]
+
+
+def test_without_a_file_the_failure_says_how_to_record_it(project: Project) -> None:
+    assert failure(project, one()) == [
+        "There is no such file yet.",
+        "To record it: pytest test_it.py::test_buy --rpcfake-record=once",
+    ]
+    assert not (project.pytester.path / "cassettes").exists()
+
+
+def test_once_records_it_and_then_it_is_compared(project: Project) -> None:
+    path = recorded(project)
+    text = path.read_bytes()
+    assert b'"item": "milk"' in text
+    project.run(one()).assert_outcomes(passed=1)
+    failure(project, one('shop.call(item="tea")'), "--rpcfake-record=once")
+    assert path.read_bytes() == text
+
+
+def test_the_failure_is_a_diff_by_message(project: Project) -> None:
+    recorded(project)
+    body = 'shop.call(item="tea"); shop.call(item="salt"); shop.cast(topic="shop", item="x")'
+    assert failure(project, one(body)) == [
+        "1 changed, 1 added",
+        "changed    #4  call shop.price(item='salt')",
+        "               args[\"item\"]: expected 'milk', was 'salt'",
+        "added      #8  cast shop.price(item='x')",
+        "To accept it: pytest test_it.py::test_buy --rpcfake-record=all",
+    ]
+
+
+def test_missing_and_moved(project: Project) -> None:
+    recorded(project)
+    only_tea = failure(project, one('shop.call(item="tea")'))
+    assert "missing    #4  call shop.price(item='milk')" in only_tea
+    turned = 'shop.call(item="milk"); shop.call(item="tea")'
+    lines = failure(project, one(turned, "(kinds={'call'})"))
+    assert lines[:3] == [
+        "1 moved",
+        "moved      #0  call shop.price(item='milk')",
+        "               was #4, is #0",
+    ]
+
+
+def test_new_accepts_what_came_beside_and_nothing_else(project: Project) -> None:
+    path = recorded(project)
+    more = one(f'{TWO}; shop.call(item="cup")')
+    assert failure(project, more)[-1].endswith("--rpcfake-record=new")
+    failure(project, one('shop.call(item="cup")'), "--rpcfake-record=new")
+    assert b"cup" not in path.read_bytes()
+    project.run(more, "--rpcfake-record=new").assert_outcomes(passed=1)
+    assert b"cup" in path.read_bytes()
+
+
+def test_all_accepts_whatever_differs_and_leaves_the_rest(project: Project) -> None:
+    path = recorded(project)
+    before = path.stat().st_mtime_ns
+    project.run(one(), "--rpcfake-record=all").assert_outcomes(passed=1)
+    assert path.stat().st_mtime_ns == before
+    project.run(one('shop.call(item="cup")'), "--rpcfake-record=all").assert_outcomes(passed=1)
+    assert b"cup" in path.read_bytes()
+
+
+def test_ci_never_writes(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CI", "true")
+    for mode in ("once", "new", "all"):
+        failure(project, one(), f"--rpcfake-record={mode}")
+    assert not (project.pytester.path / "cassettes").exists()
+
+
+@pytest.mark.parametrize(
+    ("body", "options"),
+    [
+        ('shop.call(item="milk"); shop.call(item="tea")', '(order="none")'),
+        ('shop.call(item="tea"); shop.call(item="salt")', '(ignore=["item"])'),
+        ('shop.call(item="tea"); shop.call(item="salt")', '(ignore=["args.item"])'),
+        ('shop.call(item="tea"); shop.call(item="salt")', '(match={"args.*": "salt"}, kinds=())'),
+        (f'{TWO}; shop.cast(item="x"); rpc_bus.run()', '(kinds={"call", "ending"})'),
+    ],
+)
+def test_what_counts(project: Project, body: str, options: str) -> None:
+    recorded(project)
+    failure(project, one(body))
+    project.run(one(body, options)).assert_outcomes(passed=1)
+
+
+def test_a_marker_says_what_counts_too(project: Project) -> None:
+    recorded(project)
+    source = one('shop.call(item="tea"); shop.call(item="salt")')
+    marked = source.replace(
+        "def test_buy", "@pytest.mark.rpc_cassette(ignore={'item'})\ndef test_buy"
+    )
+    project.run(marked).assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ("ignor=['item']", "there is no option 'ignor'; did you mean 'ignore'?"),
+        ("order='topics'", "order is 'topics': it must be total, topic, none"),
+        ("kinds={'calls'}", "kinds has 'calls': it must have *; did you mean 'call'?"),
+        ("times=True, order='none'", "times=True needs order='total', not 'none'"),
+        ("'topic'", "must be given options by name, not 'topic'"),
+    ],
+)
+def test_a_wrong_marker_is_refused(project: Project, options: str, text: str) -> None:
+    source = one().replace("def test_buy", f"@pytest.mark.rpc_cassette({options})\ndef test_buy")
+    result = project.run(source)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([f"*UsageError: rpcfake: marker rpc_cassette on *{text}*"])
+
+
+def test_a_wrong_mode_is_refused(project: Project) -> None:
+    result = project.run(one(), "--rpcfake-record=always")
+    text = "*rpcfake: --rpcfake-record must be one of none, once, new, all, not 'always'*"
+    result.stderr.fnmatch_lines([text])
+
+
+def test_each_parameter_and_class_has_its_own_file(project: Project) -> None:
+    source = """
+    import pytest, shop
+
+    class TestShop:
+        @pytest.mark.parametrize("item", ["tea", "a/b: c", "x" * 300, "y" * 300])
+        def test_buy(self, rpc_bus, rpc_cassette, item):
+            rpc_bus.stub("shop", "price").returns(3)
+            shop.call(item=item)
+            assert rpc_bus.traffic == rpc_cassette
+    """
+    project.run(source, "--rpcfake-record=once").assert_outcomes(passed=4)
+    names = sorted(path.name for path in (project.pytester.path / FILE.parent).iterdir())
+    assert len(names) == 4
+    assert "TestShop.test_buy[tea].jsonl" in names
+    assert "TestShop.test_buy[a%2fb%3a%20c].jsonl" in names
+    assert max(map(len, names)) < 160
+    project.run(source).assert_outcomes(passed=4)
+
+
+def test_secrets_are_not_in_the_file_and_still_compare(project: Project) -> None:
+    project.ini("rpcfake_redact = item", "rpcfake_keep = token_count")
+    path = recorded(project)
+    assert b"milk" not in path.read_bytes()
+    project.run(one()).assert_outcomes(passed=1)
+    project.run(one('shop.call(item="a"); shop.call(item="b")')).assert_outcomes(passed=1)
+    lines = failure(project, one('shop.call(item="a"); shop.call(item="a")'))
+    assert "stood for another secret before" in "\n".join(lines)
+
+
+def test_real_times_are_not_in_the_file(project: Project) -> None:
+    source = one().replace("rpc_bus", "rpc_threaded_bus")
+    assert b'"clock": "none"' in recorded(project, source).read_bytes()
+    project.run(source).assert_outcomes(passed=1)
+
+
+def test_a_test_that_never_compares_fails(project: Project) -> None:
+    result = project.run("def test_buy(rpc_bus, rpc_cassette): pass")
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*asked for rpc_cassette, and never compared with it:*"])
+
+
+def test_a_damaged_file_is_told(project: Project) -> None:
+    path = recorded(project)
+    path.write_text(path.read_text().replace('"call"', '"cal"', 1))
+    result = project.run(one())
+    result.stdout.fnmatch_lines(
+        ["*CassetteError: *test_buy.jsonl, line 2, column 2: kind is 'cal'*"]
+    )
+
+
+# Unused ones
+
+
+def test_unused_ones_are_told_and_removed_if_asked(project: Project) -> None:
+    path = recorded(project)
+    old = path.with_name("test_old.jsonl")
+    gone = path.parents[1] / "test_gone" / "test_x.jsonl"
+    gone.parent.mkdir()
+    for each in (old, gone):
+        each.write_bytes(path.read_bytes())
+    result = project.run(one())
+    result.stdout.fnmatch_lines(
+        [
+            "*rpcfake: 2 unused cassettes*",
+            "cassettes/test_gone/test_x.jsonl",
+            "cassettes/test_it/test_old.jsonl",
+            "Remove them with: pytest --rpcfake-prune",
+        ]
+    )
+    assert old.exists()
+    project.run(one(), "--rpcfake-prune").stdout.fnmatch_lines(["*2 unused cassettes removed*"])
+    assert not old.exists()
+    assert not gone.parent.exists()
+    assert path.exists()
+    assert "unused cassette" not in project.run(one()).stdout.str()
+
+
+@pytest.mark.parametrize("arguments", [["-k", "nothing"], ["--deselect", "test_it.py::test_buy"]])
+def test_a_cassette_of_a_test_that_is_left_out_is_in_use(
+    project: Project, arguments: list[str]
+) -> None:
+    path = recorded(project)
+    result = project.run(one(), "--rpcfake-prune", *arguments)
+    assert "unused cassette" not in result.stdout.str()
+    assert path.exists()
+
+
+def test_of_a_module_that_is_run_in_part_none_is_told(project: Project) -> None:
+    path = recorded(project)
+    path.rename(path.with_name("test_old.jsonl"))
+    result = project.run(one(), "test_it.py::test_buy", "--rpcfake-record=once")
+    result.assert_outcomes(passed=1)
+    assert "unused cassette" not in result.stdout.str()
+
+
+def test_ci_never_removes(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = recorded(project)
+    old = path.with_name("test_old.jsonl")
+    old.write_bytes(path.read_bytes())
+    monkeypatch.setenv("CI", "true")
+    project.run(one(), "--rpcfake-prune").stdout.fnmatch_lines(["*1 unused cassette*"])
+    assert old.exists()
+
+
+def test_workers_of_xdist_record_compare_and_tell(project: Project) -> None:
+    pytest.importorskip("xdist")
+    source = """
+    import pytest, shop
+
+    @pytest.mark.parametrize("n", range(8))
+    def test_buy(rpc_bus, rpc_cassette, n):
+        rpc_bus.stub("shop", "price").returns(n)
+        shop.call(item=f"tea {n}")
+        assert rpc_bus.traffic == rpc_cassette
+    """
+    project.run_apart(source, "-n2", "--rpcfake-record=once").assert_outcomes(passed=8)
+    folder = project.pytester.path / FILE.parent
+    assert len([*folder.iterdir()]) == 8
+    (folder / "test_old.jsonl").write_text("")
+    result = project.run_apart(source, "-n2", "--rpcfake-prune")
+    result.assert_outcomes(passed=8)
+    result.stdout.fnmatch_lines(["*rpcfake: 1 unused cassette removed*"])
+    assert len([*folder.iterdir()]) == 8
