@@ -63,7 +63,7 @@ ROOMS: dict[str, set[str]] = {
     },
     # The doors.
     "face": {*PURE, "bus", "stubs", "connection", "traffic", "rpc", "sim", "threads"},
-    "cli": {"face", "errors", "hints", "sim", "contract", "backends.spec"},
+    "cli": {"face", "errors", "message", "traffic", "hints", "sim", "contract", "backends.spec"},
     "pytest_rpcfake": {
         *PURE,
         "face",

@@ -7,6 +7,8 @@ import click
 from rpcfake import __version__
 from rpcfake.cli.clauses import clauses
 from rpcfake.cli.demo import demo
+from rpcfake.cli.diff import diff
+from rpcfake.cli.show import show
 from rpcfake.cli.verify import verify
 
 __all__ = ["main"]
@@ -21,3 +23,5 @@ def main() -> None:
 main.add_command(demo)
 main.add_command(verify)
 main.add_command(clauses)
+main.add_command(show)
+main.add_command(diff)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
-from typing import Any, BinaryIO, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, Protocol
 
 from rpcfake.errors import CassetteError
 from rpcfake.hints import brief, did_you_mean
@@ -37,19 +37,52 @@ def read_header(path: str | os.PathLike[str]) -> Header:
         return Reader(path, file).header
 
 
-def read_entries(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
+def read_entries(
+    path: str | os.PathLike[str], wait: Callable[[], object] | None = None
+) -> Iterator[dict[str, Any]]:
     """The records of a cassette one by one, each as the dict that stands there.
 
     It needs memory for one line only, however long the file is. That ids are unique, and that each
     line refers to one before it, is not looked at: `Traffic.load` does.
 
+    Args:
+        path: the file.
+        wait: called where the file has no more, but no end either, since it is still being written;
+            then it is looked at again. None: that is an error.
+
     Raises:
-        CassetteError: the file is no cassette, or damaged; with the line and the column.
+        CassetteError: the file is no cassette, or damaged; with the line and the column. What
+            comes before it has been given by then.
         OSError: it can't be read.
     """
     with open(path, "rb") as file:
-        for line in Reader(path, file):
+        for line in Reader(path, file if wait is None else _Growing(file, wait)):
             yield line.entry
+
+
+class Source(Protocol):
+    """A file, as far as it is read."""
+
+    def read(self, size: int, /) -> bytes: ...
+    def readline(self, size: int, /) -> bytes: ...
+
+
+class _Growing:
+    """A file that is still being written: a line is there when its end is."""
+
+    def __init__(self, file: Source, wait: Callable[[], object]) -> None:
+        self._wait = wait
+        self._file = file
+        self.read = file.read
+
+    def readline(self, size: int, /) -> bytes:
+        line = b""
+        while not line.endswith(b"\n") and len(line) < size:
+            more = self._file.readline(size - len(line))
+            line += more
+            if not more:
+                self._wait()
+        return line
 
 
 class Reader:
@@ -59,7 +92,7 @@ class Reader:
         CassetteError: the first line, and while iterating any other, is not what it must be.
     """
 
-    def __init__(self, path: str | os.PathLike[str], file: BinaryIO) -> None:
+    def __init__(self, path: str | os.PathLike[str], file: Source) -> None:
         self._path = os.fspath(path)
         self._file = file
         self.header = self._read_header()

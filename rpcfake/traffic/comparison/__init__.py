@@ -2,6 +2,6 @@
 
 from rpcfake.traffic.comparison.compare import compare
 from rpcfake.traffic.comparison.outcome import Comparison, Difference
-from rpcfake.traffic.comparison.rules import Comparing, Order
+from rpcfake.traffic.comparison.rules import ORDERS, Comparing, Order
 
-__all__ = ["Comparing", "Comparison", "Difference", "Order", "compare"]
+__all__ = ["ORDERS", "Comparing", "Comparison", "Difference", "Order", "compare"]

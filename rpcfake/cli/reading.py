@@ -1,0 +1,28 @@
+"""What the commands that read cassettes share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from rpcfake.errors import CassetteError
+
+UNREADABLE = 2
+"""The exit code where a file is no cassette, or can't be read."""
+
+
+@contextmanager
+def readable(path: str) -> Iterator[None]:
+    """Say in one line why a file can't be read, and exit."""
+    try:
+        yield
+    except CassetteError as error:
+        why = str(error)
+    except OSError as error:
+        why = f"{path}: {(error.strerror or str(error)).lower()}"
+    else:
+        return
+    click.echo(f"Error: {why}", err=True)
+    raise SystemExit(UNREADABLE)
