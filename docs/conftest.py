@@ -81,8 +81,8 @@ def run(command: str, where: Path) -> subprocess.CompletedProcess[str]:
     # No random order and no cache, or the page's output would change from run to run.
     plain = {"PYTEST_ADDOPTS": "-p no:randomly -p no:cacheprovider", "NO_COLOR": "1"}
     environment = os.environ | {"PATH": programs, "COLUMNS": "80"} | plain
-    # A page's programs import its files, and nobody measures them.
-    for name in ("PYTHONSAFEPATH", "COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START"):
+    # A page's programs import its files, and nobody measures them. It tells what happens at a desk.
+    for name in ("CI", "PYTHONSAFEPATH", "COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START"):
         environment.pop(name, None)
     return subprocess.run(
         command,

@@ -91,7 +91,7 @@ LIBRARIES: dict[str, set[str]] = {
     "backends.oslo": {"oslo_messaging", "oslo_config"},
     "contract": {"greenlet", "hypothesis", "jinja2", "markupsafe"},
     "cli": {"click", "rich", "compute"},  # compute: the example project that `rpcfake demo` runs
-    "pytest_rpcfake": {"pytest", "_pytest", "pluggy"},
+    "pytest_rpcfake": {"pytest", "_pytest", "pluggy", "syrupy"},
 }
 
 UNPREDICTABLE = {"asyncio", "random", "secrets", "threading", "time", "uuid"}

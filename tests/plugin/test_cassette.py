@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from rpcfake import Traffic
+
 if TYPE_CHECKING:
     from tests.plugin.conftest import Project
 
@@ -291,3 +293,35 @@ def test_workers_of_xdist_record_compare_and_tell(project: Project) -> None:
     result.assert_outcomes(passed=8)
     result.stdout.fnmatch_lines(["*rpcfake: 1 unused cassette removed*"])
     assert len([*folder.iterdir()]) == 8
+
+
+# With syrupy
+
+
+def test_syrupy_keeps_cassettes(project: Project) -> None:
+    pytest.importorskip("syrupy")
+    source = """
+    import pytest, shop
+    from pytest_rpcfake.snapshots import TrafficSnapshot
+
+    @pytest.fixture
+    def traffic_snapshot(snapshot):
+        return snapshot.use_extension(TrafficSnapshot)
+
+    def test_buy(rpc_bus, traffic_snapshot):
+        rpc_bus.stub("shop", "price").returns({"token": "abcdefgh"})
+        shop.call(item=ITEM)
+        assert rpc_bus.traffic == traffic_snapshot
+    """
+    source = source.replace("ITEM", '"tea"')
+    project.run_apart(source).assert_outcomes(failed=1)
+    project.run_apart(source, "--snapshot-update").assert_outcomes(passed=1)
+    project.run_apart(source).assert_outcomes(passed=1)
+    (path,) = project.pytester.path.rglob("*.jsonl")
+    assert b"abcdefgh" not in path.read_bytes()
+    assert [each.value for each in Traffic.load(path).replies()] == [{"token": "[redacted #1]"}]
+    result = project.run_apart(source.replace('"tea"', '"milk"'))
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*milk*"])
+    result = project.run_apart(source.replace("rpc_bus.traffic ==", "3 =="))
+    result.stdout.fnmatch_lines(["*TypeError: 3 is no Traffic*"])
