@@ -12,6 +12,7 @@ from rpcfake.errors import (
     ConnectionClosed,
     InvalidMessage,
     Livelock,
+    NotRecorded,
     RealTimeWarning,
     RemoteError,
     RpcError,
@@ -21,6 +22,7 @@ from rpcfake.errors import (
     WrongThread,
 )
 from rpcfake.message import Failure, Kind
+from rpcfake.replay import Replay
 from rpcfake.rpc import call, cast, create_connection, fanout_cast, multicall, use_backend
 from rpcfake.sim import Bus, Task
 from rpcfake.stubs import Stub
@@ -40,11 +42,13 @@ __all__ = [
     "InvalidMessage",
     "Kind",
     "Livelock",
+    "NotRecorded",
     "Problem",
     "RealTimeWarning",
     "Record",
     "Redaction",
     "RemoteError",
+    "Replay",
     "RpcError",
     "SerializationError",
     "Stalled",

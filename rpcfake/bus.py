@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
-from typing import Any, NamedTuple, Self
+from os import PathLike
+from typing import Any, Literal, NamedTuple, Self
 
 from rpcfake.codec import Codec, JsonCodec, find_codec
 from rpcfake.connection import Connection
@@ -27,9 +28,10 @@ from rpcfake.message import (
     check_topic,
 )
 from rpcfake.queues import QueueView
+from rpcfake.replay import Replay
 from rpcfake.specs import Spec
 from rpcfake.stubs import Stub, Stubs
-from rpcfake.traffic import Expectations, Record, Traffic
+from rpcfake.traffic import Comparing, Expectations, Record, Traffic
 from rpcfake.traffic.log import Origin
 from rpcfake.waiting import explain_timeout
 
@@ -73,6 +75,7 @@ class MessageBus(Expectations, ABC):
         """The bus's time in microseconds."""
         self._handling = handling(broker, self.codec, now, context_factory)
         self._stubs = Stubs()
+        self._replays: list[Replay] = []
         self._specs: dict[str, Spec] = {}
         self._abandoned: deque[Envelope] = deque()
 
@@ -85,6 +88,9 @@ class MessageBus(Expectations, ABC):
     @abstractmethod
     def _origin(self) -> tuple[str, dict[str, Any]]:
         """The bus's clock, ``virtual`` or ``real``, and by what it was made, for a cassette."""
+
+    _replay_sleep: Callable[[float], object] | None = None
+    """Lets the time pass that a recorded answer took."""
 
     @abstractmethod
     def _wait_for_answer(self, envelope: Envelope, seconds: float) -> str | None:
@@ -169,6 +175,8 @@ class MessageBus(Expectations, ABC):
         if self._specs and topic in self._specs:
             self._specs[topic].check(method, self.codec.decode(payload)[1])
         to = self._stubbed(topic, method, payload) if self._stubs else None
+        if to is None and self._replays:
+            to = self._replayed(kind, topic, method, payload)
         return self._broker.send(self._now(), kind, topic, method, payload, self._cause(), to)
 
     def _post(self, *sending: Any) -> Envelope:
@@ -179,6 +187,20 @@ class MessageBus(Expectations, ABC):
         """The queue of the stub that is to answer a message, if one is."""
         stub = self._stubs.find(topic, method, lambda: self.codec.decode(payload)[1])
         return None if stub is None else stub.queue
+
+    def _replayed(self, kind: str, topic: str, method: str, payload: str) -> Queue | None:
+        """The queue of a recorded answer, if the topic is replayed."""
+        place = self._broker.topics.get(topic)
+        served = place is not None and bool(place.declared)
+        replay = next((each for each in self._replays if each.wants(topic, served)), None)
+        if replay is None:
+            return None
+        recorded = replay.find(kind, topic, method, *self.codec.decode(payload)[:2])
+        # A queue for this one: who handles it must know which it is, whatever threads do meanwhile.
+        queue = self._broker.new_queue(topic)
+        answer = Stub(topic, method, None, 1, queue, f"replay:{topic}", self.codec)
+        answer.runs(lambda context, **args: replay.play(recorded))
+        return queue
 
     def _located(self, error: SerializationError, context: Any, args: Any) -> SerializationError:
         """The error of encoding both, with a path that begins at one of them."""
@@ -286,6 +308,52 @@ class MessageBus(Expectations, ABC):
         self._stubs.add(stub)
         return stub
 
+    def replay(
+        self,
+        cassette: Traffic | str | PathLike[str],
+        topics: Collection[str] | None = None,
+        *,
+        order: Literal["match", "strict"] = "match",
+        gaps: bool = True,
+        context: bool = False,
+        ignore: Collection[str] = (),
+        match: Mapping[str, Any] | None = None,
+    ) -> Replay:
+        """Answer requests from now on as they were answered when a cassette was recorded.
+
+        A request is answered by a recorded one of the same kind, topic, method and args, and uses
+        it up. What is secret in it counts as what stands for it in the cassette. Stubs win over it.
+
+        Args:
+            cassette: recorded traffic, or the file that it is in.
+            topics: which topics it answers for, whoever serves them; None: those that have no
+                consumer when something is sent to them.
+            order: ``match``: requests may come in any order, and not all of them; ``strict``: in
+                the order in which they were recorded, and all: one that was not made is a problem
+                (``unused_stubs``).
+            gaps: whether answers take the (virtual) time that they took. `ThreadedBus` never waits.
+            context: whether the context must be equal, too.
+            ignore, match: keys of args and context that don't count, and matchers for others; see
+                `rpcfake.traffic.Comparing`.
+
+        A request that none answers raises `NotRecorded` at its sender, and names the three nearest.
+
+        Raises:
+            CassetteError, OSError: the file can't be read.
+            TypeError, ValueError: an argument is wrong.
+        """
+        self._check_use()
+        traffic = cassette if isinstance(cassette, Traffic) else Traffic.load(cassette)
+        for name, value in (("gaps", gaps), ("context", context)):
+            if not isinstance(value, bool):
+                raise TypeError(f"{name} is {brief(value)}: it must be True or False")
+        rules = Comparing(ignore=ignore, match=match or {})
+        replay = Replay(
+            traffic, topics, order, rules, context, self._replay_sleep if gaps else None
+        )
+        self._replays.append(replay)
+        return replay
+
     def spec(self, topic: str, cls: Any) -> None:
         """Refuse, from now on, to send to a topic what does not fit a method of this class.
 
@@ -322,6 +390,7 @@ class MessageBus(Expectations, ABC):
             *(Problem("handler_errors", text) for text in self._unseen_errors()),
             *(Problem("untaken", text) for text in self._untaken()),
             *(Problem("unused_stubs", f"{_count_stub(stub)}") for stub in self._stubs.unused),
+            *(Problem("unused_stubs", each.problem) for each in self._replays if each.problem),
             *(Problem("blocked", text) for text in self._blocked()),
         ]
 

@@ -107,6 +107,19 @@ class RealTimeWarning(UserWarning):
     """Real time leaks into virtual time: a freeze that ticks is active."""
 
 
+class NotRecorded(RpcError):
+    """A request to a replayed topic that nothing in the cassette answers; nothing was sent.
+
+    Attributes:
+        topic, method: what was asked.
+    """
+
+    def __init__(self, text: str, topic: str, method: str) -> None:
+        super().__init__(text)
+        self.topic = topic
+        self.method = method
+
+
 class CassetteError(RpcError, ValueError):
     """A file that is no cassette, or a damaged one; nothing of it was loaded.
 

@@ -36,8 +36,9 @@ ROOMS: dict[str, set[str]] = {
     "handling": PURE,
     "specs": {*CORE, "handling"},
     "stubs": {*CORE, "handling"},
+    "replay": {*PURE, "handling", "traffic"},
     "connection": CORE,
-    "bus": {*CORE, "handling", "specs", "stubs", "connection", "traffic"},
+    "bus": {*CORE, "handling", "specs", "stubs", "replay", "connection", "traffic"},
     # The facade finds backends by name, and so knows none of them.
     "backends": set(),
     "backends.port": PURE,
@@ -62,7 +63,7 @@ ROOMS: dict[str, set[str]] = {
         *("backends.port", "backends.registry", "backends.harness"),
     },
     # The doors.
-    "face": {*PURE, "bus", "stubs", "connection", "traffic", "rpc", "sim", "threads"},
+    "face": {*PURE, "bus", "stubs", "replay", "connection", "traffic", "rpc", "sim", "threads"},
     "cli": {"face", "errors", "message", "traffic", "hints", "sim", "contract", "backends.spec"},
     "pytest_rpcfake": {
         *PURE,

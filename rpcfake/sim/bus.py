@@ -163,6 +163,9 @@ class Bus(MessageBus):
 
     # What `MessageBus` asks of a loop
 
+    def _replay_sleep(self, seconds: float) -> None:
+        self.sleep(seconds)
+
     def _origin(self) -> tuple[str, dict[str, Any]]:
         made_by = {"name": "Bus", "schedule": str(self.schedule.name), "seed": self.seed}
         return "virtual", made_by
