@@ -62,6 +62,9 @@ def works(python: str | Path, version: str) -> bool:
     return answer.stdout.strip() == version
 
 
+BENCHMARKS = ("bus", "cassettes", "kombu", "oslo")
+"""The first two need no broker and no extra."""
+
 RUNNING = f"{sys.version_info[0]}.{sys.version_info[1]}"
 PYTHONS = find_pythons()
 if not PYTHONS:
@@ -145,9 +148,12 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(python=PYTHON)
 def bench(session: nox.Session) -> None:
-    """The benchmarks beside their floors, as a table and as JSON. Arguments go to the program."""
+    """The benchmarks beside their floors, as tables. Arguments: which, and what goes to them."""
     session.install(".", *group("test"))
-    session.run("python", "tests/benchmarks/bench_bus.py", *session.posargs, env=INSTALLED_ONLY)
+    chosen = [name for name in session.posargs if name in BENCHMARKS] or BENCHMARKS[:2]
+    rest = [argument for argument in session.posargs if argument not in BENCHMARKS]
+    for name in chosen:
+        session.run("python", f"tests/benchmarks/bench_{name}.py", *rest, env=INSTALLED_ONLY)
 
 
 @nox.session(python=PYTHON)
