@@ -22,6 +22,7 @@ from rpcfake.errors import (
     WrongThread,
 )
 from rpcfake.message import Failure, Kind
+from rpcfake.recorder import Recorder
 from rpcfake.replay import Replay
 from rpcfake.rpc import call, cast, create_connection, fanout_cast, multicall, use_backend
 from rpcfake.sim import Bus, Task
@@ -46,6 +47,7 @@ __all__ = [
     "Problem",
     "RealTimeWarning",
     "Record",
+    "Recorder",
     "Redaction",
     "RemoteError",
     "Replay",

@@ -50,6 +50,7 @@ ROOMS: dict[str, set[str]] = {
     "sim": {*CORE, "handling", "bus", "active", "traffic"},
     "threads": {*CORE, "frames", "handling", "bus", "active", "traffic"},
     "backends.memory": {"errors", "sim", "threads", "backends.port"},
+    "recorder": {*PURE, "handling", "traffic", "backends.port"},
     # Other buses: each adapter knows its driver, and what a bus of any kind does with a message.
     "backends.naming": set(),
     "backends.harness": set(),
@@ -63,7 +64,18 @@ ROOMS: dict[str, set[str]] = {
         *("backends.port", "backends.registry", "backends.harness"),
     },
     # The doors.
-    "face": {*PURE, "bus", "stubs", "replay", "connection", "traffic", "rpc", "sim", "threads"},
+    "face": {
+        *PURE,
+        "bus",
+        "stubs",
+        "replay",
+        "recorder",
+        "connection",
+        "traffic",
+        "rpc",
+        "sim",
+        "threads",
+    },
     "cli": {"face", "errors", "message", "traffic", "hints", "sim", "contract", "backends.spec"},
     "pytest_rpcfake": {
         *PURE,
