@@ -49,6 +49,7 @@ ROOMS: dict[str, set[str]] = {
     # The loops. A bus can make itself the active backend.
     "sim": {*CORE, "handling", "bus", "active", "traffic"},
     "threads": {*CORE, "frames", "handling", "bus", "active", "traffic"},
+    "against": {"errors", "message", "hints", "sim", "traffic"},
     "backends.memory": {"errors", "sim", "threads", "backends.port"},
     "recorder": {*PURE, "handling", "traffic", "backends.port"},
     # Other buses: each adapter knows its driver, and what a bus of any kind does with a message.
@@ -76,7 +77,17 @@ ROOMS: dict[str, set[str]] = {
         "sim",
         "threads",
     },
-    "cli": {"face", "errors", "message", "traffic", "hints", "sim", "contract", "backends.spec"},
+    "cli": {
+        "face",
+        "against",
+        "errors",
+        "message",
+        "traffic",
+        "hints",
+        "sim",
+        "contract",
+        "backends.spec",
+    },
     "pytest_rpcfake": {
         *PURE,
         "face",
