@@ -52,6 +52,7 @@ ROOMS: dict[str, set[str]] = {
     "against": {"errors", "message", "hints", "sim", "traffic"},
     "backends.memory": {"errors", "sim", "threads", "backends.port"},
     "recorder": {*PURE, "handling", "traffic", "backends.port"},
+    "tap": {"errors", "message", "hints", "traffic"},
     # Other buses: each adapter knows its driver, and what a bus of any kind does with a message.
     "backends.naming": set(),
     "backends.harness": set(),
@@ -111,6 +112,7 @@ LIBRARIES: dict[str, set[str]] = {
     # Room: what it may import that is neither ours nor Python's own.
     "sim": {"greenlet"},
     "backends.kombu": {"kombu"},
+    "tap": {"kombu", "amqp"},
     "oslo": {"oslo_messaging", "oslo_serialization", "oslo_config", "fixtures"},
     "backends.oslo": {"oslo_messaging", "oslo_config"},
     "contract": {"greenlet", "hypothesis", "jinja2", "markupsafe"},

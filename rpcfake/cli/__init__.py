@@ -8,6 +8,7 @@ from rpcfake import __version__
 from rpcfake.cli.clauses import clauses
 from rpcfake.cli.demo import demo
 from rpcfake.cli.diff import diff
+from rpcfake.cli.record import record
 from rpcfake.cli.replay import replay
 from rpcfake.cli.show import show
 from rpcfake.cli.verify import verify
@@ -27,3 +28,4 @@ main.add_command(clauses)
 main.add_command(show)
 main.add_command(diff)
 main.add_command(replay)
+main.add_command(record)

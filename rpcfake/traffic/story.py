@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rpcfake.message import SENDS, Kind
-from rpcfake.traffic.log import CAUSE, CONSUMER, KIND, METHOD, TEXT, TIME, TOPIC, Log
+from rpcfake.traffic.log import CONSUMER, KIND, METHOD, TEXT, TIME, TOPIC, Log
 from rpcfake.traffic.text import brief, clean, clip, first_line, signature, span
 
 TEST = "test"
@@ -22,6 +22,8 @@ HINTS = {
     NOT_HEARD: "a fanout_cast needs create_consumer(..., fanout=True)",
     NOT_SERVED: "neither a stub nor a consumer without fanout=True",
 }
+
+ANSWERS = (Kind.REPLY, Kind.FAILURE, Kind.ENDING)
 
 Mark = Literal["", "taken", "waits", "lost", "broken"]
 
@@ -67,7 +69,7 @@ def find_lines(log: Log, seqs: Sequence[int]) -> list[int]:
             fresh = None
             if kind == Kind.REPLY:
                 replies[cause] = seq
-            elif kind == Kind.ENDING and rows[rows[cause][CAUSE]][KIND] == Kind.CALL:
+            elif kind == Kind.ENDING and rows[log.find_send(seq)][KIND] == Kind.CALL:
                 told_by = replies.pop(cause, None)
         if seq in members and (told_by is None or told_by not in members):
             lines.append(seq)
@@ -82,6 +84,8 @@ class Story:
         self._numbered = set(_mistakable(log, lines))
         self._takers: dict[int, list[int]] = {log.find_send(seq): [] for seq in lines}
         self._over: dict[int, int] = {}
+        self._answered: set[int] = set()
+        """Messages that somebody answered who was not seen to take them."""
         rows = log.rows
         for seq in range(min(self._takers, default=log.stop), log.stop):
             kind, _, cause = rows[seq][:3]
@@ -90,7 +94,9 @@ class Story:
             elif kind in (Kind.TIMEOUT, Kind.ABANDONED):
                 self._over.setdefault(cause, seq)
             elif kind == Kind.ENDING:
-                self._over.setdefault(rows[cause][CAUSE], seq)
+                self._over.setdefault(log.find_send(seq), seq)
+            if kind in ANSWERS and rows[cause][KIND] in SENDS:
+                self._answered.add(cause)
 
     def stroke(self, seq: int) -> Stroke:
         """What the line of this row shows."""
@@ -100,6 +106,8 @@ class Story:
         consumer = log.find_consumer(seq)
         if kind in SENDS:
             return self._stroke_of_send(seq, sender)
+        if consumer is None and kind in ANSWERS:
+            consumer = self._unseen(log.find_send(seq))
         if consumer is None:
             return Stroke(sender, mark="broken")
         if kind == Kind.TAKEN:
@@ -118,7 +126,8 @@ class Story:
     def hints(self, lines: Iterable[int]) -> list[str]:
         """What may help where a message of these lines reached nobody."""
         rows, takers = self.log.rows, self._takers
-        untaken = (seq for seq in lines if rows[seq][KIND] in SENDS and not takers[seq])
+        sent = (seq for seq in lines if rows[seq][KIND] in SENDS and seq not in self._answered)
+        untaken = (seq for seq in sent if not takers[seq])
         whys = {self._why_untaken(seq) for seq in untaken}
         return [f"{why}: {hint}" for why, hint in HINTS.items() if why in whys]
 
@@ -129,6 +138,8 @@ class Story:
 
     def _stroke_of_send(self, seq: int, sender: str) -> Stroke:
         takers = self._takers[seq]
+        if seq in self._answered and not takers:
+            return Stroke(sender, ((self._unseen(seq), True),))
         if not takers:
             return Stroke(sender, mark="lost" if self._is_dropped_at_once(seq) else "waits")
         rows = self.log.rows
@@ -137,6 +148,10 @@ class Story:
         for place, taken in enumerate(takers, 1):
             heads[rows[taken][CONSUMER]] = taken == seq + place and rows[taken][TIME] < soon
         return Stroke(sender, tuple(heads.items()))
+
+    def _unseen(self, send: int) -> str:
+        """The lane of who took a message unseen."""
+        return f"{self.log.rows[send][TOPIC]}#?"
 
     def _is_dropped_at_once(self, seq: int) -> bool:
         if seq + 1 >= self.log.stop:
@@ -184,7 +199,7 @@ class Story:
             case Kind.DROPPED:
                 return self._with_value(f"reply to {name} is dropped: ", seq, room)
         head, tail = f"{row[KIND]} ", ""
-        if not self._takers[seq]:
+        if not self._takers[seq] and seq not in self._answered:
             head += f"{clean(sent[TOPIC], 30)}."
             tail = f" ({self._why_untaken(seq)})"
         return head + self._signature(seq, room - len(head) - len(tail)) + tail

@@ -1,0 +1,1 @@
+"""Recording a running broker, without touching the services that talk over it."""

@@ -1,0 +1,151 @@
+"""Answers find their requests: what was tapped becomes the records of a cassette."""
+
+from __future__ import annotations
+
+import base64
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rpcfake.tap.messages import Abandoned, Ending, Failed, Meaning, Request, Tapped, Value
+from rpcfake.traffic.cassette import Names, failure
+from rpcfake.traffic.text import plural
+
+MOST_PENDING = 100_000
+"""How many requests wait for an answer at the most; then the oldest are forgotten."""
+
+OPAQUE = "(opaque)"
+"""The method of a message that nobody here understands."""
+
+Entry = dict[str, Any]
+
+
+@dataclass
+class _Pending:
+    id: str
+    """In the cassette."""
+    topic: str
+
+
+class Pairing:
+    """Writes a line for each message that is seen.
+
+    Args:
+        dialects: functions that say what a message means, or None; the first that does counts.
+        write: takes each line of the cassette.
+
+    Attributes:
+        counts: how many requests of each topic were seen.
+        waiting: how many of them wait for an answer.
+        seen: how many messages were seen.
+        unpaired: how many answers to requests that were not seen.
+        opaque: how many messages that no dialect understands.
+    """
+
+    def __init__(
+        self,
+        dialects: Sequence[Callable[[Tapped], Meaning | None]],
+        write: Callable[[Entry], object],
+    ) -> None:
+        self._dialects = dialects
+        self._write = write
+        self._names = Names()
+        self._pending: OrderedDict[str, _Pending] = OrderedDict()
+        self._before: int | None = None
+        self.counts: Counter[str] = Counter()
+        self.waiting: Counter[str] = Counter()
+        self.seen = 0
+        self.unpaired = 0
+        self.opaque = 0
+
+    def summary(self) -> str:
+        """What was seen so far, in a few words."""
+        parts = [plural(self.seen, "message"), plural(self.counts.total(), "request")]
+        if self._pending:
+            parts.append(f"{len(self._pending):,} not answered")
+        if self.unpaired:
+            parts.append(f"{plural(self.unpaired, 'answer')} to what was not seen")
+        if self.opaque:
+            parts.append(f"{self.opaque:,} not understood")
+        return ", ".join(parts)
+
+    def see(self, tapped: Tapped, now: int) -> None:
+        """A message passed, at this time in microseconds."""
+        self.seen += 1
+        meaning = next(filter(None, (dialect(tapped) for dialect in self._dialects)), None)
+        match meaning:
+            case None:
+                self._add_opaque(tapped, now)
+            case Request():
+                self._add_request(meaning, now)
+            case Value() | Ending() | Failed() | Abandoned():
+                self._add_answer(meaning, now)
+
+    def _add_request(self, request: Request, now: int) -> None:
+        self.counts[request.topic] += 1
+        id = self._names.new(request.topic, request.method)
+        if request.kind in ("call", "multicall"):
+            self._pending[request.id] = _Pending(id, request.topic)
+            self.waiting[request.topic] += 1
+            if len(self._pending) > MOST_PENDING:
+                self._forget(next(iter(self._pending)))
+        entry: Entry = {"kind": request.kind, "id": id}
+        entry |= {"topic": request.topic, "method": request.method}
+        for name in ("args", "context", "headers"):
+            if value := getattr(request, name):
+                entry[name] = value
+        if request.timeout is not None:
+            entry["timeout"] = request.timeout
+        self._put(entry, now)
+
+    def _add_answer(self, answer: Value | Ending | Failed | Abandoned, now: int) -> None:
+        pending = self._pending.get(answer.id)
+        if pending is None:
+            # After a failure nothing comes that counts; an abandoned call may still be answered.
+            self.unpaired += 1
+            return
+        id = pending.id
+        match answer:
+            case Value(value=value, last=last):
+                self._put({"kind": "reply", "id": id, "value": value}, now)
+                if last:
+                    self._put({"kind": "ending", "id": id}, now)
+            case Ending():
+                self._put({"kind": "ending", "id": id}, now)
+            case Failed(exc_type=exc_type, text=text, traceback=traceback):
+                kept = failure((exc_type, text, traceback), tracebacks=False)
+                self._put({"kind": "failure", "id": id, "failure": kept}, now)
+            case Abandoned():
+                self._put({"kind": "abandoned", "id": id}, now)
+        if not (isinstance(answer, Value) and not answer.last):
+            self._forget(answer.id)
+
+    def _forget(self, id: str) -> None:
+        self.waiting[self._pending.pop(id).topic] -= 1
+
+    def _add_opaque(self, tapped: Tapped, now: int) -> None:
+        self.opaque += 1
+        topic = tapped.key or tapped.exchange or "(default)"
+        try:
+            body = tapped.body.decode()
+        except UnicodeDecodeError:
+            body = "base64:" + base64.b64encode(tapped.body).decode()
+        headers = {"exchange": tapped.exchange, "opaque": True}
+        self._put(
+            {
+                "kind": "cast",
+                "id": self._names.new(topic, OPAQUE),
+                "topic": topic,
+                "method": OPAQUE,
+                "args": {"body": body},
+                "headers": headers,
+            },
+            now,
+        )
+
+    def _put(self, entry: Entry, now: int) -> None:
+        if self._before is not None and now > self._before:
+            entry["after"] = (now - self._before) / 1e6
+        self._before = now
+        self._write(entry)
