@@ -79,14 +79,7 @@ ROOMS: dict[str, set[str]] = {
         "threads",
     },
     "cli": {
-        "face",
-        "against",
-        "errors",
-        "message",
-        "traffic",
-        "hints",
-        "sim",
-        "contract",
+        *("face", "against", "tap", "errors", "message", "traffic", "hints", "sim", "contract"),
         "backends.spec",
     },
     "pytest_rpcfake": {
