@@ -174,14 +174,19 @@ class MessageBus(Expectations, ABC):
             raise self._located(error, wire, args) from None
         if self._specs and topic in self._specs:
             self._specs[topic].check(method, self.codec.decode(payload)[1])
-        to = self._stubbed(topic, method, payload) if self._stubs else None
-        if to is None and self._replays:
-            to = self._replayed(kind, topic, method, payload)
+        to = self._substitute(kind, topic, method, payload)
         return self._broker.send(self._now(), kind, topic, method, payload, self._cause(), to)
 
     def _post(self, *sending: Any) -> Envelope:
         """Send; where a `Receiver` is to take it, it may do so before this returns."""
         return self._broker.send(self._now(), *sending)
+
+    def _substitute(self, kind: str, topic: str, method: str, payload: str) -> Queue | None:
+        """The queue of the stub or the recording that is to answer a message, if one is."""
+        to = self._stubbed(topic, method, payload) if self._stubs else None
+        if to is None and self._replays:
+            to = self._replayed(kind, topic, method, payload)
+        return to
 
     def _stubbed(self, topic: str, method: str, payload: str) -> Queue | None:
         """The queue of the stub that is to answer a message, if one is."""

@@ -43,6 +43,11 @@ TOPICS_SHOWN = 20
     show_default=True,
     help="Of the names of these three, if the services chose another.",
 )
+@click.option(
+    "--trace/--no-trace",
+    default=None,
+    help="Use RabbitMQ's tracer, or don't; without either, where tracing is on.",
+)
 @click.option("--seconds", type=click.FloatRange(min=0), help="Stop after so long.")
 @click.option("--messages", type=click.IntRange(min=1), help="Stop after so many.")
 @click.option(
@@ -57,6 +62,7 @@ def record(
     file: str,
     exchanges: tuple[str, ...],
     prefix: str,
+    trace: bool | None,
     seconds: float | None,
     messages: int | None,
     redact: tuple[str, ...],
@@ -64,9 +70,14 @@ def record(
 ) -> None:
     """Record what passes on a running RabbitMQ, without touching the services.
 
-    A queue of its own gets a copy of all that is published to the exchanges; Ctrl-C ends it with a
-    whole file. Secrets are taken out before anything is written. Exit code 2: the broker can't be
-    reached, or went away; what was seen by then is in the file.
+    Where tracing is on (`rabbitmqctl trace_on`), its tracer shows all that passes on the virtual
+    host, and who takes what. Else a queue of its own gets a copy of what is published to the
+    exchanges: of oslo.messaging these are requests only, since replies go over the default
+    exchange, which can't be bound to.
+
+    Understood are the messages of rpcfake's backend kombu and of oslo.messaging; others are kept as
+    they are. Secrets are taken out before anything is written. Ctrl-C ends it with a whole file.
+    Exit code 2: the broker can't be reached, or went away; what was seen by then is in the file.
     """
     try:
         from rpcfake.tap import rabbit
@@ -75,7 +86,7 @@ def record(
             f"rpcfake record needs kombu ({error}): python -m pip install 'rpcfake[kombu]'"
         ) from None
     from rpcfake.errors import BackendUnavailable
-    from rpcfake.tap import rpcfake_wire
+    from rpcfake.tap import oslo_wire, rpcfake_wire
     from rpcfake.tap.pairing import Pairing
     from rpcfake.traffic.cassette import CassetteWriter, Header, Redaction
 
@@ -92,7 +103,7 @@ def record(
     except OSError as error:
         raise click.ClickException(f"{file} can't be written: {error.strerror}") from None
     with writer:
-        pairing = Pairing([rpcfake_wire.understand], writer.write)
+        pairing = Pairing([rpcfake_wire.understand, oslo_wire.understand], writer.write)
         end = None if seconds is None else time.monotonic() + seconds
         with _until_stopped() as stopped, _shown(pairing) as look:
 
@@ -103,13 +114,24 @@ def record(
                 return not (enough or late or stopped.is_set())
 
             try:
-                rabbit.tap(url, sources, pairing.see, go_on)
+                rabbit.tap(url, sources, pairing.see, go_on, trace=trace, say=_say_how)
             except BackendUnavailable as error:
                 trouble = str(error)
     click.echo(f"{pairing.summary()} in {file}", err=True)
     if trouble:
         click.echo(f"Error: {trouble}", err=True)
         raise SystemExit(FAILED)
+
+
+def _say_how(traced: bool) -> None:
+    if traced:
+        text = "Listening to the tracer. Switch it off afterwards: rabbitmqctl trace_off"
+    else:
+        text = (
+            "Listening to exchanges: who takes what is not seen, nor are replies over the default"
+            " exchange, as oslo.messaging's are. `rabbitmqctl trace_on` shows both."
+        )
+    click.echo(text, err=True)
 
 
 @contextmanager

@@ -167,7 +167,7 @@ class RpcFakeDriver(base.BaseDriver):  # type: ignore[misc]
                 )
             ctxt = ctxt.to_dict()  # a RequestContext: as with rabbit it arrives as a dictionary
         payload = bus.codec.encode((ctxt, args, headers) if headers else (ctxt, args))
-        to = bus._stubbed(topic, method, payload) if bus._stubs else None
+        to = bus._substitute(kind, topic, method, payload)
         return bus._post(kind, topic, method, payload, bus._cause(), to)
 
     def _wait(self, envelope: Envelope, timeout: float | None, monitor: float | None) -> Any:

@@ -15,6 +15,7 @@ class Tapped:
         exchange, key: where it was published, and with which routing key.
         properties: those of AMQP that were given, such as ``correlation_id``.
         headers, body: as they were.
+        queue: the queue that it was just delivered from; empty where it is being published.
     """
 
     exchange: str
@@ -22,6 +23,15 @@ class Tapped:
     properties: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, Any] = field(default_factory=dict)
     body: bytes = b""
+    queue: str = ""
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it may wait in a queue, which AMQP gives in milliseconds."""
+        try:
+            return int(self.properties["expiration"]) / 1000
+        except (KeyError, TypeError, ValueError):
+            return None
 
 
 @dataclass(frozen=True)
@@ -31,6 +41,7 @@ class Request:
     Attributes:
         id: what answers name it by; empty where none come.
         timeout: the seconds that its sender waits, where that is known.
+        unique: what tells it from all others; empty where nothing does.
     """
 
     kind: str
@@ -41,6 +52,7 @@ class Request:
     args: dict[str, Any]
     headers: dict[str, Any] = field(default_factory=dict)
     timeout: float | None = None
+    unique: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,6 +82,13 @@ class Failed:
 
 
 @dataclass(frozen=True)
+class Heartbeat:
+    """The handler is still at it."""
+
+    id: str
+
+
+@dataclass(frozen=True)
 class Abandoned:
     """The caller of a multicall waits no longer."""
 
@@ -81,4 +100,5 @@ class Silent:
     """It says nothing that a record could hold."""
 
 
-Meaning = Request | Value | Ending | Failed | Abandoned | Silent
+Answer = Value | Ending | Failed | Heartbeat | Abandoned
+Meaning = Request | Answer | Silent

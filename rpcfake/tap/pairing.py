@@ -8,7 +8,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rpcfake.tap.messages import Abandoned, Ending, Failed, Meaning, Request, Tapped, Value
+from rpcfake.tap.messages import (
+    Abandoned,
+    Answer,
+    Ending,
+    Failed,
+    Heartbeat,
+    Meaning,
+    Request,
+    Tapped,
+    Value,
+)
 from rpcfake.traffic.cassette import Names, failure
 from rpcfake.traffic.text import plural
 
@@ -26,6 +36,8 @@ class _Pending:
     id: str
     """In the cassette."""
     topic: str
+    consumer: str = ""
+    """Who took it, where that is seen."""
 
 
 class Pairing:
@@ -52,6 +64,9 @@ class Pairing:
         self._write = write
         self._names = Names()
         self._pending: OrderedDict[str, _Pending] = OrderedDict()
+        self._sent: OrderedDict[str, tuple[str, str]] = OrderedDict()
+        self._queues: dict[str, dict[str, str]] = {}
+        self._taken: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._before: int | None = None
         self.counts: Counter[str] = Counter()
         self.waiting: Counter[str] = Counter()
@@ -75,11 +90,15 @@ class Pairing:
         self.seen += 1
         meaning = next(filter(None, (dialect(tapped) for dialect in self._dialects)), None)
         match meaning:
+            case Request() if tapped.queue:
+                self._add_taken(meaning, tapped.queue, now)
+            case _ if tapped.queue:
+                pass  # that an answer was delivered says nothing new
             case None:
                 self._add_opaque(tapped, now)
             case Request():
                 self._add_request(meaning, now)
-            case Value() | Ending() | Failed() | Abandoned():
+            case Value() | Ending() | Failed() | Heartbeat() | Abandoned():
                 self._add_answer(meaning, now)
 
     def _add_request(self, request: Request, now: int) -> None:
@@ -90,6 +109,8 @@ class Pairing:
             self.waiting[request.topic] += 1
             if len(self._pending) > MOST_PENDING:
                 self._forget(next(iter(self._pending)))
+        if request.unique:
+            _remember(self._sent, request.unique, (id, request.id))
         entry: Entry = {"kind": request.kind, "id": id}
         entry |= {"topic": request.topic, "method": request.method}
         for name in ("args", "context", "headers"):
@@ -99,26 +120,47 @@ class Pairing:
             entry["timeout"] = request.timeout
         self._put(entry, now)
 
-    def _add_answer(self, answer: Value | Ending | Failed | Abandoned, now: int) -> None:
+    def _add_taken(self, request: Request, queue: str, now: int) -> None:
+        """A request was delivered from a queue: who reads it has taken it."""
+        sent = self._sent.get(request.unique)
+        if sent is None:
+            return
+        id, answers = sent
+        # Queues have names that differ with each run: here they are numbered.
+        queues = self._queues.setdefault(request.topic, {})
+        consumer = queues.setdefault(queue, f"{request.topic}#{len(queues) + 1}")
+        if (id, consumer) in self._taken:
+            return  # delivered again, as it was not acknowledged
+        _remember(self._taken, (id, consumer), None)
+        if answers in self._pending:
+            self._pending[answers].consumer = consumer
+        self._put({"kind": "taken", "id": id, "consumer": consumer}, now)
+
+    def _add_answer(self, answer: Answer, now: int) -> None:
         pending = self._pending.get(answer.id)
         if pending is None:
             # After a failure nothing comes that counts; an abandoned call may still be answered.
             self.unpaired += 1
             return
-        id = pending.id
+        of: Entry = {"id": pending.id}
+        by = of | ({"consumer": pending.consumer} if pending.consumer else {})
+        over = True
         match answer:
-            case Value(value=value, last=last):
-                self._put({"kind": "reply", "id": id, "value": value}, now)
-                if last:
-                    self._put({"kind": "ending", "id": id}, now)
+            case Value(value=value, last=over):
+                self._put({"kind": "reply", **by, "value": value}, now)
+                if over:
+                    self._put({"kind": "ending", **by}, now)
             case Ending():
-                self._put({"kind": "ending", "id": id}, now)
+                self._put({"kind": "ending", **by}, now)
             case Failed(exc_type=exc_type, text=text, traceback=traceback):
                 kept = failure((exc_type, text, traceback), tracebacks=False)
-                self._put({"kind": "failure", "id": id, "failure": kept}, now)
+                self._put({"kind": "failure", **by, "failure": kept}, now)
+            case Heartbeat():
+                over = False
+                self._put({"kind": "heartbeat", **by}, now)
             case Abandoned():
-                self._put({"kind": "abandoned", "id": id}, now)
-        if not (isinstance(answer, Value) and not answer.last):
+                self._put({"kind": "abandoned", **of}, now)
+        if over:
             self._forget(answer.id)
 
     def _forget(self, id: str) -> None:
@@ -149,3 +191,10 @@ class Pairing:
             entry["after"] = (now - self._before) / 1e6
         self._before = now
         self._write(entry)
+
+
+def _remember(known: OrderedDict[Any, Any], key: Any, value: Any) -> None:
+    """Note it, and forget the oldest where there are too many."""
+    known[key] = value
+    if len(known) > MOST_PENDING:
+        known.popitem(last=False)

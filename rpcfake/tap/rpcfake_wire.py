@@ -50,15 +50,7 @@ def _request(tapped: Tapped, kind: str, id: str, body: Any) -> Request | None:
     topic = tapped.key if tapped.key.startswith("%sha256:") else unquote(tapped.key)
     if not topic:
         return None
-    return Request(kind, id, topic, method, context, args, timeout=_seconds(tapped))
-
-
-def _seconds(tapped: Tapped) -> float | None:
-    """What is left of the caller's time, which AMQP gives in milliseconds."""
-    try:
-        return int(tapped.properties["expiration"]) / 1000
-    except (KeyError, TypeError, ValueError):
-        return None
+    return Request(kind, id, topic, method, context, args, {}, tapped.seconds, unique=id)
 
 
 def _is_failure(body: Any) -> bool:

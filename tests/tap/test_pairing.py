@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def paired(*messages: Tapped) -> tuple[list[dict[str, Any]], Pairing]:
 def test_what_our_own_wire_means() -> None:
     understand = rpcfake_wire.understand
     assert understand(request(item="tea")) == Request(
-        "call", "1", "shop", "buy", {"user": "ann"}, {"item": "tea"}
+        "call", "1", "shop", "buy", {"user": "ann"}, {"item": "tea"}, unique="1"
     )
     assert understand(tapped("value", body=3)) == Value("1", 3)
     assert understand(tapped("result", body=3)) == Value("1", 3, last=True)
@@ -107,6 +108,30 @@ def test_failures_and_abandoned_ones_end_it() -> None:
     assert entries[1]["failure"] == {"type": "KeyError", "value": "at 0x0"}
     assert entries[3]["kind"] == "abandoned"
     assert made.summary() == "5 messages, 2 requests, 1 answer to what was not seen"
+
+
+def test_who_took_it_is_told_where_it_was_seen() -> None:
+    sent = request("fanout_cast", id="one")
+    took = [replace(sent, queue=queue) for queue in ("q-7f", "q-01", "q-7f")]
+    call = request(id="two", item="tea")
+    entries, _ = paired(
+        sent,
+        *took,
+        call,
+        replace(call, queue="shared"),
+        replace(tapped("result", "two", 3), queue="reply-1"),
+        tapped("result", "two", 3),
+        replace(request(id="unseen"), queue="shared"),
+    )
+    assert [(each["kind"], each.get("consumer")) for each in entries] == [
+        ("fanout_cast", None),
+        ("taken", "shop#1"),
+        ("taken", "shop#2"),
+        ("call", None),
+        ("taken", "shop#3"),
+        ("reply", "shop#3"),
+        ("ending", "shop#3"),
+    ]
 
 
 def test_what_is_not_answered_is_counted() -> None:

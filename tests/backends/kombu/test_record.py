@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -45,11 +45,24 @@ def recording(broker: Broker, path: Path, *options: str) -> Iterator[subprocess.
 def is_bound(broker: Broker) -> bool:
     """Whether a queue of the broker's own naming is bound to the last exchange."""
     lines = rabbitmqctl("list_bindings", "source_name", "routing_key")
-    return (f"{broker.prefix}.replies", "#") in pairwise(lines)
+    return {(f"{broker.prefix}.replies", "#"), ("amq.rabbitmq.trace", "#")} & {
+        *pairwise(lines)
+    } != set()
 
 
+@contextmanager
+def tracing() -> Iterator[None]:
+    """RabbitMQ's tracing is on; the test is skipped where it can't be switched on from here."""
+    rabbitmqctl("trace_on")
+    try:
+        yield
+    finally:
+        rabbitmqctl("trace_off")
+
+
+@pytest.mark.parametrize("traced", [False, True], ids=["exchanges", "traced"])
 def test_what_passes_is_recorded_and_replayed(
-    rabbit: Broker, service: Service, tmp_path: Path
+    traced: bool, rabbit: Broker, service: Service, tmp_path: Path
 ) -> None:
     backend = rabbit.backend()
     rabbit.serve(backend, "shop", service)
@@ -65,7 +78,9 @@ def test_what_passes_is_recorded_and_replayed(
         backend.fanout_cast(None, "shop", message("echo", value=2))
         return [*given, caught.value.exc_type]
 
-    with recording(rabbit, path) as process:
+    tracer = tracing() if traced else nullcontext()
+    option = "--trace" if traced else "--no-trace"
+    with tracer, recording(rabbit, path, option) as process:
         asked = ask(backend)
         # The last line is there as soon as it was seen.
         assert eventually(lambda: b'"fanout_cast"' in path.read_bytes())
@@ -75,8 +90,11 @@ def test_what_passes_is_recorded_and_replayed(
     assert b"abcdefgh" not in path.read_bytes()
     kinds = [entry["kind"] for entry in read_entries(path)]
     assert kinds.count("reply") == 4
+    # Who takes what only the tracer shows; whatever else passes on the broker it shows as well.
+    taken = [each for each in Traffic.load(path).taken("shop") if each.method != "nothing"]
+    assert len(taken) == (4 if traced else 0)
     bus = Bus()
-    replay = bus.replay(path, order="strict")
+    replay = bus.replay(path, ["shop"], order="strict")
     assert ask(bus) == asked
     assert len(replay.unused) == 0
     assert len(Traffic.load(path).calls("shop")) == 2
@@ -146,3 +164,68 @@ def test_it_ends_after_so_many_messages(rabbit: Broker, service: Service, tmp_pa
         backend.call(None, "shop", message("echo", value="tea"), 10)
         assert process.wait(PATIENCE) == 0
     assert json.loads(path.read_text().splitlines()[-1]) == {"end": True}
+
+
+OSLO = """
+import sys
+import oslo_messaging
+from oslo_config import cfg
+from oslo_messaging import Target
+
+class Shop:
+    def price(self, ctxt, item):
+        return {"tea": 3}[item]
+    def hear(self, ctxt):
+        pass
+
+cfg.CONF([], project="shop")
+transport = oslo_messaging.get_rpc_transport(cfg.CONF, url=sys.argv[1])
+topic = sys.argv[2]
+server = oslo_messaging.get_rpc_server(
+    transport, Target(topic=topic, server="one"), [Shop()], executor="threading"
+)
+server.start()
+client = oslo_messaging.get_rpc_client(transport, Target(topic=topic), timeout=20)
+print(client.call({"user": "ann"}, "price", item="tea"))
+client.cast({}, "hear")
+client.prepare(fanout=True).cast({}, "hear")
+try:
+    client.call({}, "price", item="salt")
+except Exception as error:
+    print(type(error).__name__)
+server.stop()
+server.wait()
+transport.cleanup()
+"""
+
+
+def test_oslo_messaging_is_recorded_by_the_tracer_and_replayed(
+    rabbit: Broker, tmp_path: Path
+) -> None:
+    pytest.importorskip("oslo_messaging")
+    path, topic = tmp_path / "one.jsonl", rabbit.prefix
+    url = rabbit.url.replace("amqp://", "rabbit://")
+    with tracing(), recording(rabbit, path, "--trace"):
+        # In a process of its own: the rabbit driver leaves sockets to the garbage collector.
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", OSLO, url, topic],
+            capture_output=True,
+            encoding="utf-8",
+            timeout=60,
+        )
+        assert done.stdout.split() == ["3", "KeyError"], done.stderr
+        assert eventually(lambda: b'"failure"' in path.read_bytes())
+    with rabbit.channel() as channel:
+        for name in (topic, f"{topic}.one"):
+            channel.queue_delete(name)
+        channel.exchange_delete(f"{topic}_fanout")
+    traffic = Traffic.load(path)
+    sent = traffic.where(lambda record: record.topic == topic).sent
+    assert [str(each.kind) for each in sent] == ["call", "cast", "fanout_cast", "call"]
+    assert sent[0].context["user"] == "ann"
+    assert [each.value for each in traffic.replies(topic)] == [3]
+    bus = Bus()
+    bus.replay(traffic, [topic], gaps=False)
+    assert bus.call({}, topic, message("price", item="tea")) == 3
+    with pytest.raises(RemoteError, match="KeyError"):
+        bus.call({}, topic, message("price", item="salt"))
