@@ -6,7 +6,7 @@ as a user has it, and all its tests must pass, or fail if the block has ``:class
 block without a caption is executed on the spot; the blocks of a page share their names. In a
 console block each line ``$ command`` is run in the page's directory, and what it prints must be
 what the page shows, where ``...`` stands for anything. ``% skip: next "why"`` before a block leaves
-it out.
+it out, and ``% skip: next if(no_broker, reason=…)`` where no RabbitMQ answers; under CI one must.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import doctest
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -98,6 +99,16 @@ def run(command: str, where: Path) -> subprocess.CompletedProcess[str]:
 
 def set_up(namespace: dict[str, Any]) -> None:
     namespace["page_directory"] = Path(tempfile.mkdtemp(prefix="rpcfake-docs-"))
+    namespace["no_broker"] = "CI" not in os.environ and not answers("127.0.0.1", 5672)
+
+
+def answers(host: str, port: int) -> bool:
+    """Whether somebody listens there."""
+    try:
+        with socket.create_connection((host, port), timeout=3):
+            return True
+    except OSError:
+        return False
 
 
 def tear_down(namespace: dict[str, Any]) -> None:
