@@ -12,11 +12,14 @@ from typing import Any
 import pytest
 
 from pytest_rpcfake.options import refuse
-from rpcfake import Redaction, Traffic
+from rpcfake import CassetteError, Redaction, Traffic
 from rpcfake.hints import brief, did_you_mean
 from rpcfake.traffic import Comparing
+from rpcfake.traffic.cassette import read_header
 
 MARKER = "rpc_cassette"
+FIXTURE = "rpc_cassette"
+"""Stands in the header of what is written here: no other file is ever removed."""
 FOLDER = "cassettes"
 SUFFIX = ".jsonl"
 
@@ -99,7 +102,7 @@ class RpcCassette:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         # Real times differ each time, and nobody compares them.
         times = traffic._log.origin.clock == "virtual"
-        traffic.save(self.path, redact=self._redact, times=times)
+        traffic._made_by(fixture=FIXTURE).save(self.path, redact=self._redact, times=times)
 
     def _use(self) -> None:
         self.used = True
@@ -166,24 +169,42 @@ def _safe(name: str) -> str:
     return f"{safe[: LONGEST - 13]}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
 
 
-def unused(items: list[pytest.Item], arguments: list[str]) -> list[Path]:
+def unused(items: list[pytest.Item]) -> list[Path]:
     """The cassettes beside these tests that belong to none of them.
 
-    Modules of which the command line names single tests are left alone, and so are those that were
-    not collected, unless they don't exist any more.
+    A cassette of any test that was collected is in use, whatever the test asks for now; of a test
+    that runs on backends, so are those of all its backends. Modules that were not collected are
+    left alone, unless they don't exist any more; and so is every file that rpc_cassette did not
+    write.
     """
-    partly = {os.path.abspath(each.partition("::")[0]) for each in arguments if "::" in each}
-    modules = {item.path for item in items if str(item.path) not in partly}
-    used = {path_of(item) for item in items if "rpc_cassette" in getattr(item, "fixturenames", ())}
+    modules = {item.path for item in items}
+    used = {path_of(item) for item in items}
+    on_backends = {
+        path_of(item).parent / path_of(item).name.partition("[")[0]
+        for item in items
+        if "rpc_backend" in getattr(item, "fixturenames", ())
+    }
     found = []
     for folder in sorted({module.parent / FOLDER for module in modules}):
-        if not folder.is_dir():
-            continue
-        for each in sorted(folder.iterdir()):
+        for each in sorted(folder.iterdir()) if folder.is_dir() else ():
             module = folder.parent / f"{each.name}.py"
             if each.is_dir() and (module in modules or not module.exists()):
-                found += [path for path in sorted(each.glob(f"*{SUFFIX}")) if path not in used]
+                found += [
+                    path
+                    for path in sorted(each.glob(f"*{SUFFIX}"))
+                    if path not in used
+                    and each / path.name.partition("[")[0] not in on_backends
+                    and _is_ours(path)
+                ]
     return found
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether rpc_cassette wrote a file."""
+    try:
+        return read_header(path).made_by.get("fixture") == FIXTURE
+    except (CassetteError, OSError):
+        return False
 
 
 def prune(paths: list[Path]) -> None:

@@ -73,13 +73,25 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         parametrize(metafunc)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(
+    session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
+) -> Generator[None]:
     # Before others deselect any: a cassette of a test that is not run now is in use all the same.
-    if any((folder / "cassettes").is_dir() for folder in {item.path.parent for item in items}):
+    folders = {item.path.parent for item in items}
+    if _is_whole(session) and any((folder / "cassettes").is_dir() for folder in folders):
         from pytest_rpcfake.golden import unused
 
-        config.stash[UNUSED] = [str(path) for path in unused(items, config.args)]
+        config.stash[UNUSED] = [str(path) for path in unused(items)]
+    return (yield)
+
+
+def _is_whole(session: pytest.Session) -> bool:
+    """Whether all tests of each module were collected, so that none is missed whose cassette is in
+    use."""
+    config = session.config
+    chosen = any("::" in argument for argument in config.args)
+    return not (chosen or config.getoption("lf", False) or session.testsfailed)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

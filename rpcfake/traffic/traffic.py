@@ -60,6 +60,14 @@ class Traffic(Sequence[Record]):
         narrowed._seqs = seqs
         return narrowed
 
+    def _made_by(self, **more: str) -> Traffic:
+        """The same, with more to be told of what recorded it."""
+        log = self._log
+        made_by = {**log.origin.made_by, **more}
+        told = self._narrow(self._seqs)
+        told._log = Log(log.rows, log.decode, log.stop, log.origin._replace(made_by=made_by))
+        return told
+
     def __len__(self) -> int:
         return len(self._seqs)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -257,11 +258,72 @@ def test_a_cassette_of_a_test_that_is_left_out_is_in_use(
     assert path.exists()
 
 
-def test_of_a_module_that_is_run_in_part_none_is_told(project: Project) -> None:
-    path = recorded(project)
-    path.rename(path.with_name("test_old.jsonl"))
-    result = project.run(one(), "test_it.py::test_buy", "--rpcfake-record=once")
+IN_PART = {
+    "one test is named": ["test_it.py::test_buy"],
+    "as a package": ["--pyargs", "test_it::test_buy"],
+    "what failed last": ["--lf"],
+}
+
+
+@pytest.mark.parametrize("arguments", IN_PART.values(), ids=IN_PART)
+def test_of_a_run_in_part_none_is_told(project: Project, arguments: list[str]) -> None:
+    recorded(project).rename(project.pytester.path / FILE.with_name("test_old.jsonl"))
+    project.pytester.makepyprojecttoml("")
+    project.run(one(), "-p", "cacheprovider").assert_outcomes(failed=1)  # for --lf
+    result = project.run(one(), "--rpcfake-record=once", "--rpcfake-prune", *arguments)
     result.assert_outcomes(passed=1)
+    assert "unused cassette" not in result.stdout.str()
+
+
+def test_where_something_could_not_be_collected_none_is_told(project: Project) -> None:
+    recorded(project).rename(project.pytester.path / FILE.with_name("test_old.jsonl"))
+    source = (
+        one()
+        + """
+class TestMore:
+    @pytest.mark.parametrize("nope", [1])
+    def test_more(self): pass
+"""
+    )
+    result = project.run(source, "--rpcfake-prune", "--continue-on-collection-errors")
+    assert "unused cassette" not in result.stdout.str()
+
+
+def test_what_rpc_cassette_did_not_write_is_never_told(project: Project) -> None:
+    path = recorded(project)
+    for name in ("monday.jsonl", "test_it/extra.jsonl"):
+        file = path.parents[1] / "production" / name
+        file = path.parents[1] / name if "/" in name else file
+        file.parent.mkdir(exist_ok=True)
+        Traffic.load(path).save(file)
+        text = file.read_text().replace(', "fixture": "rpc_cassette"', "")
+        file.write_text(text)
+    result = project.run(one(), "--rpcfake-prune")
+    assert "unused cassette" not in result.stdout.str()
+
+
+def test_a_fixture_asked_for_late_uses_its_cassette(project: Project) -> None:
+    source = one().replace(
+        "def test_buy(rpc_bus, rpc_cassette):",
+        """def test_buy(rpc_bus, request):
+    rpc_cassette = request.getfixturevalue("rpc_cassette")""",
+    )
+    path = recorded(project, source)
+    result = project.run(source, "--rpcfake-prune")
+    assert "unused cassette" not in result.stdout.str()
+    assert path.exists()
+
+
+def test_the_cassettes_of_other_backends_are_in_use(project: Project) -> None:
+    source = """
+    import rpcfake
+
+    def test_buy(rpc_backend, rpc_bus, rpc_cassette):
+        rpc_bus.traffic
+        assert rpc_bus.traffic == rpc_cassette
+    """
+    project.run(source, "--rpcfake-record=once").assert_outcomes(passed=1)
+    result = project.run(source, "--rpcfake-backend=memory-threads", "--rpcfake-prune")
     assert "unused cassette" not in result.stdout.str()
 
 
@@ -288,7 +350,7 @@ def test_workers_of_xdist_record_compare_and_tell(project: Project) -> None:
     project.run_apart(source, "-n2", "--rpcfake-record=once").assert_outcomes(passed=8)
     folder = project.pytester.path / FILE.parent
     assert len([*folder.iterdir()]) == 8
-    (folder / "test_old.jsonl").write_text("")
+    shutil.copy(next(folder.iterdir()), folder / "test_old.jsonl")
     result = project.run_apart(source, "-n2", "--rpcfake-prune")
     result.assert_outcomes(passed=8)
     result.stdout.fnmatch_lines(["*rpcfake: 1 unused cassette removed*"])

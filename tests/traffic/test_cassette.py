@@ -322,6 +322,12 @@ WRONG = {
         "failure is",
     ),
     HEAD + '{"end": false}\n': (2, 2, "the end is"),
+    HEAD + '{"end": 1}\n': (2, 2, "the end is"),
+    HEAD + CALL + '{"kind": "requeued", "id": "a.b#1"}\n': (
+        3,
+        1,
+        'a requeued must have "consumer"',
+    ),
 }
 
 
@@ -438,3 +444,18 @@ def rich(*items: str) -> Bus:
         rpcfake.cast({}, "nobody", {"method": "hear"})
     bus.run()
     return bus
+
+
+def test_a_link_stays_and_what_it_leads_to_is_written(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "one")
+    rich().traffic.save(tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert len(Traffic.load(tmp_path / "one")) > 10
+
+
+def test_an_expression_that_is_too_large_is_told(tmp_path: Path) -> None:
+    for pattern in ("a{99999999999999999999}", "(" * 3000 + ")" * 3000):
+        rules = json.dumps({"patterns": [pattern]})
+        (tmp_path / "one").write_text(HEAD.replace("null", rules) + END)
+        with pytest.raises(CassetteError, match="line 1, column 69: redacted has no such rules"):
+            Traffic.load(tmp_path / "one")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from rpcfake import Traffic
 from rpcfake.traffic import Comparing
+from rpcfake.traffic.comparison.common import common
 from rpcfake.traffic.record import Record
 
 from .rows import Picky, Script, scripts
@@ -189,6 +191,45 @@ def test_wrong_options_are_refused(options: dict[str, Any], text: str) -> None:
         Comparing(**options)
     with pytest.raises((TypeError, ValueError), match=text):
         calls().compare(calls(), **options)
+
+
+def test_long_traffic_that_repeats_itself_is_told_in_few_words() -> None:
+    items: list[Any] = [number % 5 for number in range(4000)]
+    changed = [*items]
+    changed[10], changed[-10] = "A", "B"
+    found = calls(*changed).compare(calls(*items), ignore=["request_id"])
+    assert [each.what for each in found.differences] == ["changed", "changed"]
+    more = [*items[:10], "A", *items[10:-10], "B", *items[-10:]]
+    found = calls(*more).compare(calls(*items), ignore=["request_id"])
+    assert [each.what for each in found.differences] == ["added", "added"]
+
+
+@given(one=st.lists(st.integers(0, 3), max_size=12), other=st.lists(st.integers(0, 3), max_size=12))
+def test_as_much_as_can_be_is_found_in_common(one: list[int], other: list[int]) -> None:
+    pairs = common(one, other)
+    assert all(one[a] == other[b] for a, b in pairs)
+    assert all(a < c and b < d for (a, b), (c, d) in pairwise(pairs))
+    lengths = [[0] * (len(other) + 1) for _ in range(len(one) + 1)]
+    for a, mine in enumerate(one):
+        for b, its in enumerate(other):
+            longest = max(lengths[a][b + 1], lengths[a + 1][b])
+            lengths[a + 1][b + 1] = lengths[a][b] + 1 if mine == its else longest
+    assert len(pairs) == lengths[-1][-1]
+
+
+def test_quite_different_traffic_takes_no_time() -> None:
+    found = calls(*range(4000)).compare(calls(*range(10_000, 14_000)), order="total")
+    assert Counter(each.what for each in found.differences) == {"changed": 4000}
+
+
+@pytest.mark.parametrize(("one", "other"), [(1, True), (1, 1.0), ([0], [False])])
+def test_what_is_equal_in_python_only_differs(one: Any, other: Any) -> None:
+    found = calls(one).compare(calls(other))
+    assert "a value is of another type" in str(found)
+
+
+def test_what_the_matcher_refuses_is_a_difference_even_if_it_was_recorded() -> None:
+    assert not calls("x").compare(calls("x"), match={"item": 5})
 
 
 def test_only_traffic_can_be_compared() -> None:

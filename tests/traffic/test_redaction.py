@@ -55,6 +55,90 @@ def test_others_are_not(key: str) -> None:
     assert Redactor(Redaction()).redact({key: "tea"}) == {key: "tea"}
 
 
+@pytest.mark.parametrize(
+    ("text", "redacted"),
+    [
+        ("{'password': 'correct horse battery'}", "{'password': '[redacted #1]'}"),
+        ('{"password": "it\'s, a (one"}', '{"password": "[redacted #1]"}'),
+        ("amqp://u:p@sSW0RD@host/", "amqp://u:[redacted #1]@host/"),
+        (
+            "rabbit://u:one@h1:5672,u:two@h2:5672/vh",
+            "rabbit://u:[redacted #1]@h1:5672,u:[redacted #2]@h2:5672/vh",
+        ),
+        ("rabbit://u:first/pw@h1/vh", "rabbit://u:[redacted #1]@h1/vh"),
+        ("http://host:80/path?a=b", "http://host:80/path?a=b"),
+        ("Authorization: Digest abcdefgh", "Authorization: [redacted #1]"),
+        ("Cookie: a=b; sid=abcdefgh", "Cookie: [redacted #1]"),
+        ("mysql --db-password hunter22 -u ann", "mysql --db-password [redacted #1] -u ann"),
+        ("Basic dXNlcjpwYXNz", "Basic [redacted #1]"),
+        ("Basic authentication failed", "Basic authentication failed"),
+    ],
+)
+def test_of_texts_all_of_the_secret_and_nothing_else(text: str, redacted: str) -> None:
+    assert Redactor(Redaction()).redact(text) == redacted
+
+
+def test_what_only_looks_like_a_secret_is_none_elsewhere() -> None:
+    redactor = Redactor(Redaction())
+    redactor.learn({"e": "Invalid password: must contain digits"})
+    assert redactor.redact({"must": "you must do this"}) == {"must": "you must do this"}
+
+
+def test_a_known_secret_is_found_inside_words_and_reprs() -> None:
+    redactor = Redactor(Redaction())
+    secret = "pa'ss\\w\nd1"
+    redactor.learn([{"password": "hunter22"}, {"token": secret}, {"pwd": 12345678}])
+    assert redactor.redact("dsn_hunter22x") == "dsn_[redacted #1]x"
+    assert redactor.redact(f"it was {secret!r}") in (
+        'it was "[redacted #2]"',
+        "it was '[redacted #2]'",
+    )
+    assert redactor.redact("number 12345678") == "number [redacted #3]"
+    assert redactor.redact({"hunter22": 1}) == {MARKS[0]: 1}
+
+
+def test_thousands_of_secrets_are_all_found(tmp_path: Path) -> None:
+    script = Script()
+    for number in range(3000):
+        script.send("cast", "shop", "buy", {"n": number}, context={"token": f"tok-{number:06d}"})
+    script.send("cast", "shop", "note", {"text": "it was tok-002999"})
+    script.traffic.save(tmp_path / "one")
+    assert b"tok-00" not in (tmp_path / "one").read_bytes()
+
+
+@pytest.mark.parametrize("text", ["a." * 30_000 + " key", "token" * 10_000, "eyJ-" * 20_000])
+def test_no_text_takes_long(text: str) -> None:
+    """These took a quarter of a minute each."""
+    Redactor(Redaction()).redact(text)
+
+
+def test_of_filtered_traffic_what_is_filtered_out_tells_secrets_too(tmp_path: Path) -> None:
+    script = Script()
+    login = script.send("call", "auth", "login")
+    script.reply(script.taken(login, "auth#1"), {"token": "tok-abcdef"})
+    script.send("call", "auth", "use", {"t": "tok-abcdef"})
+    script.traffic.calls().save(tmp_path / "calls")
+    assert b"tok-abcdef" not in (tmp_path / "calls").read_bytes()
+    script.traffic.save(tmp_path / "all")
+    assert script.traffic.calls().compare(Traffic.load(tmp_path / "all").calls())
+
+
+def test_marks_of_before_are_not_given_again(tmp_path: Path) -> None:
+    script = Script()
+    script.send("cast", "shop", "buy", {"password": "hunter22", "name": "bobby"})
+    script.traffic.save(tmp_path / "one")
+    loaded = Traffic.load(tmp_path / "one")
+    loaded.save(tmp_path / "two", redact=Redaction(keys=("name",)))
+    (record,) = Traffic.load(tmp_path / "two")
+    assert record.args == {"password": "[redacted #1]", "name": "[redacted #2]"}
+    loaded.save(tmp_path / "three", redact=False)
+    assert script.traffic.compare(Traffic.load(tmp_path / "three"))
+
+
+def test_keys_that_are_no_texts_break_nothing() -> None:
+    assert Redactor(Redaction()).redact({1: "password=abc"}) == {1: "password=[redacted #1]"}
+
+
 @pytest.mark.parametrize("nothing", [None, "", True, False])
 def test_what_tells_nothing_stays(nothing: Any) -> None:
     assert Redactor(Redaction()).redact({"password": nothing}) == {"password": nothing}

@@ -29,7 +29,7 @@ _BY_ONE = _COMMON | {"consumer", "taking"}
 REQUIRED: dict[str, frozenset[str]] = {
     **dict.fromkeys(SENDS, frozenset({"kind", "id", "topic", "method"})),
     **dict.fromkeys(set(map(str, Kind)) - set(SENDS), frozenset({"kind", "id"})),
-    "taken": frozenset({"kind", "id", "consumer"}),
+    **dict.fromkeys(("taken", "requeued"), frozenset({"kind", "id", "consumer"})),
     "reply": frozenset({"kind", "id", "value"}),
     "failure": frozenset({"kind", "id", "failure"}),
 }

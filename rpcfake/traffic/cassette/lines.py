@@ -58,7 +58,7 @@ class Lines:
             wanted = self._with_causes(chosen)
             needed = sorted(wanted)
         if self._redactor is not None:
-            self._screen = Screen(log, needed, self._redactor, self._tracebacks)
+            self._screen = Screen(log, self._redactor, self._tracebacks)
         self._numbers = array("l", bytes(array("l").itemsize * (max(needed, default=-1) + 1)))
         before = rows[needed[0]][TIME] if needed else 0
         for seq in range(needed[-1] + 1) if needed else ():
@@ -143,7 +143,7 @@ class Lines:
         line = ""
         for name, value in zip(PARTS, (args, context, *headers), strict=False):
             if value:
-                line += f', "{name}": {self._dump(seq, value if clean else self._redact(value))}'
+                line += f', "{name}": {self._dump(seq, value, clean)}'
         return line
 
     def _value(self, seq: int, text: str) -> str:
@@ -151,11 +151,11 @@ class Lines:
         if self._plain and clean:
             return visible(text)
         value = self._log.decode(text)
-        return self._dump(seq, value if clean else self._redact(value))
+        return self._dump(seq, value, clean)
 
-    def _dump(self, seq: int, value: Any) -> str:
+    def _dump(self, seq: int, value: Any, clean: bool) -> str:
         try:
-            return dump(value)
+            return dump(value if clean else self._redact(value))
         except (TypeError, ValueError, RecursionError) as error:
             record = describe(self._log.build(seq))
             raise SerializationError(

@@ -105,7 +105,7 @@ class Reader:
             if line is None:
                 raise self._wrong(number, 1, f"the end is missing: {_CUT}")
             if fault := find_fault(line.entry):
-                if line.entry == {"end": True}:
+                if line.entry.get("end") is True and len(line.entry) == 1:
                     break
                 raise self.error(line, *fault)
             yield line

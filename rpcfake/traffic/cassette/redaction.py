@@ -26,22 +26,30 @@ A name counts in lower case and without ``_`` and ``-``, so that ``adminPass``, 
 NEWEST = max(DEFAULTS)
 SHORTEST = 4
 """Characters of a secret that is looked for in other texts: a shorter one is found all over."""
-MOST = 1000
-"""How many secrets of one cassette are looked for in other texts."""
+CERTAIN = 8
+"""Characters of one that is replaced even inside a longer word."""
+
+KEEP = ("tokentype", "tokencount", "tokenscount", "numtokens", "maxtokens")
+"""Names that look secret, and tell about secrets only."""
 
 _MARK = re.compile(r"\[redacted #\d+\]")
+_MARKS = re.compile(r"\[redacted #(\d{1,18})\]")
 _JOINTS = str.maketrans("", "", "_- .")
 
 _IN_TEXTS = (
-    re.compile(r"\b[a-z][a-z0-9+.-]*://[^/\s:@]*:(?P<secret>[^@\s/]+)@", re.I),
-    re.compile(r"\b(?:Bearer|Basic)\s+(?P<secret>[\w.~+/=-]{8,})", re.I),
     re.compile(
-        r"(?P<secret>-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*KEY-----|\Z))", re.S
+        r"\b(?:authorization|cookie)\b\\?[\"']?\s*[:=]\s*(?P<secret>[^\s\"'][^\n\"']*)", re.I
     ),
-    re.compile(r"\b(?P<secret>eyJ[\w-]{8,}\.[\w-]+\.[\w-]*)"),
+    re.compile(r"\bBearer\s+(?P<secret>[\w.~+/=-]{8,})", re.I),
+    re.compile(r"\bBasic\s+(?P<secret>(?=[a-z]*[A-Z\d=+/])[A-Za-z\d+/]{8,}={0,2})"),
+    re.compile(
+        r"(?P<secret>-----BEGIN [A-Z ]{0,40}KEY-----.*?(?:-----END [A-Z ]{0,40}-----|\Z))", re.S
+    ),
+    re.compile(r"(?<![\w-])(?P<secret>eyJ[\w-]{8,}\.[\w-]+\.[\w-]*)"),
 )
 """Secrets that are known by their looks."""
 
+_URL = re.compile(r"(?<![a-z0-9+.-])[a-z][a-z0-9+.-]{0,30}://[^\s\"'<>]+", re.I)
 
 _HINTS = (
     *("pass", "pwd", "secret", "token", "key", "signature", "credential", "author", "cookie"),
@@ -56,9 +64,9 @@ class Redaction:
 
     The value of a key with such a name is replaced, wherever it stands: in args, contexts, headers,
     replies, and in texts such as ``password=…``. So is a URL's password, a bearer token, a private
-    key and a JSON web token in any text; and whatever was found to be secret at one place, as a
-    text of 4 or more characters, is replaced at every other. What takes the place of equal secrets
-    is equal: ``[redacted #1]``.
+    key and a JSON web token in any text; and whatever was found to be secret at one place is
+    replaced at every other: as a word of its own, from 8 characters on anywhere. What takes the
+    place of equal secrets is equal: ``[redacted #1]``.
 
     Args:
         keys: names of keys, or parts of names, whose values are secret too. Case, ``_`` and ``-``
@@ -93,7 +101,7 @@ class Redaction:
         for pattern in self.patterns:
             try:
                 re.compile(pattern)
-            except re.error as error:
+            except (re.error, OverflowError, RecursionError) as error:
                 raise ValueError(
                     f"patterns has {brief(pattern)}, which is no regular expression: {error}"
                 ) from None
@@ -122,18 +130,21 @@ class Redactor:
         self.rules = rules
         self._words = tuple(map(_plain, (*DEFAULTS.get(rules.defaults, ()), *rules.keys)))
         self._own = tuple(map(_plain, rules.keys))
-        self._keep = frozenset(map(_plain, rules.keep))
-        self._patterns = (*_IN_TEXTS, _assignments(self._words), *map(re.compile, rules.patterns))
+        self._keep = frozenset((*KEEP, *map(_plain, rules.keep)))
+        self._patterns = (*_IN_TEXTS, *_assignments(self._words))
+        self._own_patterns = tuple(map(re.compile, rules.patterns))
         self._marks: dict[str, str] = {}
-        self._secrets: dict[str, str] = {}
-        self._grown = False
-        self._anywhere: re.Pattern[str] | None = None
-        self._as_word: re.Pattern[str] | None = None
+        self._last = 0
+        # What was found to be secret, by its first characters, and by those of the forms in which
+        # it may stand in JSON or in a repr.
+        self._secrets: dict[str, list[str]] = {}
+        self._forms: dict[str, list[str]] = {}
+        self._of: dict[str, str] = {}
         self._known: dict[str, bool] = {}
 
     def suspects(self, text: str) -> bool:
         """Whether a text, be it JSON or not, may hold a secret."""
-        if self.rules.patterns:
+        if self.rules.patterns or "\\u00" in text:  # what is escaped may be a key's name
             return True
         lower = text.lower()
         for hint in _HINTS:
@@ -147,9 +158,18 @@ class Redactor:
 
     def has_known(self, text: str) -> bool:
         """Whether something stands in it that was found to be secret at another place."""
-        if self._grown:
-            self._compile()
-        return self._anywhere is not None and self._anywhere.search(text) is not None
+        forms = self._forms
+        return bool(forms) and any(
+            text.startswith(form, place)
+            for place in range(len(text) - SHORTEST + 1)
+            if text[place : place + SHORTEST] in forms
+            for form in forms[text[place : place + SHORTEST]]
+        )
+
+    def reserve(self, text: str) -> None:
+        """Leave the marks of a text to what they stand for."""
+        for number in _MARKS.findall(text):
+            self._last = max(self._last, int(number))
 
     def learn(self, value: Any) -> None:
         """Note the secrets of a value, so that they are found in what is written before it."""
@@ -161,27 +181,36 @@ class Redactor:
             case str():
                 return self._in_text(value)
             case Mapping():
-                return {self._in_text(key): self._of_key(key, each) for key, each in value.items()}
+                return {self._in_key(key): self._of_key(key, each) for key, each in value.items()}
             case list() | tuple():
                 return [self.redact(each) for each in value]
         return value
 
-    def mark(self, secret: Any) -> str:
-        """What stands for a secret; the same for what is equal."""
+    def mark(self, secret: Any, *, elsewhere: bool = True) -> str:
+        """What stands for a secret; the same for what is equal. It is looked for ``elsewhere``."""
         text = (
             secret if isinstance(secret, str) else json.dumps(secret, sort_keys=True, default=repr)
         )
         if _MARK.fullmatch(text):
             return text
-        if text not in self._marks:
-            self._marks[text] = f"[redacted #{len(self._marks) + 1}]"
-            self._remember(secret, self._marks[text])
-        return self._marks[text]
+        mark = self._marks.get(text)
+        if mark is None:
+            self._last += 1
+            mark = self._marks[text] = f"[redacted #{self._last}]"
+        if elsewhere:
+            for part in _texts(secret):
+                if len(part) >= SHORTEST and not _MARK.search(part):
+                    self._remember(part, mark)
+        return mark
 
-    def _of_key(self, key: str, value: Any) -> Any:
-        if value in (None, "", True, False) or not self._is_secret(key):
+    def _of_key(self, key: Any, value: Any) -> Any:
+        if value in (None, "", True, False) or not self._is_secret(str(key)):
             return self.redact(value)
         return self.mark(value)
+
+    def _in_key(self, key: Any) -> Any:
+        """A key that is a secret itself, such as a token that something is kept by."""
+        return self._without_known(key, CERTAIN) if isinstance(key, str) else key
 
     def _is_secret(self, key: str) -> bool:
         known = self._known.get(key)
@@ -195,54 +224,98 @@ class Redactor:
     def _in_text(self, text: str) -> str:
         if not self.suspects(text):
             return text
+        text = self._without_known(text)
+        text = _URL.sub(self._in_url, text)
         for pattern in self._patterns:
-            text = pattern.sub(self._replaced, text)
-        if self._grown:
-            self._compile()
-        if self._as_word is not None:
-            text = self._as_word.sub(lambda found: self._secrets[found[0]], text)
+            text = pattern.sub(self._loose, text)
+        for pattern in self._own_patterns:
+            text = pattern.sub(self._strict, text)
         return text
 
-    def _replaced(self, found: re.Match[str]) -> str:
+    def _without_known(self, text: str, shortest: int = SHORTEST) -> str:
+        """The text without what was found to be secret at another place."""
+        if not self._secrets:
+            return text
+        parts, begin, place = [], 0, 0
+        while place <= len(text) - SHORTEST:
+            secret = self._secret_at(text, place, shortest)
+            if secret is None:
+                place += 1
+                continue
+            parts += [text[begin:place], self._of[secret]]
+            begin = place = place + len(secret)
+        return "".join([*parts, text[begin:]])
+
+    def _secret_at(self, text: str, place: int, shortest: int) -> str | None:
+        for secret in self._secrets.get(text[place : place + SHORTEST], ()):
+            if len(secret) < shortest or not text.startswith(secret, place):
+                continue
+            if len(secret) >= CERTAIN or _is_word(text, place, place + len(secret)):
+                return secret
+        return None
+
+    def _in_url(self, found: re.Match[str]) -> str:
+        """Without its passwords: there may be several hosts, with one each."""
+        scheme, _, rest = found[0].partition("://")
+        hosts = rest.split(",")
+        for number, host in enumerate(hosts):
+            who, at, where = host.rpartition("@")
+            user, colon, password = who.partition(":")
+            if colon and password and not _MARK.search(password):
+                hosts[number] = f"{user}:{self.mark(password)}{at}{where}"
+        return f"{scheme}://{','.join(hosts)}"
+
+    def _loose(self, found: re.Match[str]) -> str:
+        """What only looks like a secret is none elsewhere, unless it is hardly anything else."""
+        secret = found["secret"]
+        certain = len(secret) >= CERTAIN and any(map(str.isdigit, secret))
+        return self._replaced(found, elsewhere=certain)
+
+    def _strict(self, found: re.Match[str]) -> str:
+        return self._replaced(found, elsewhere=True)
+
+    def _replaced(self, found: re.Match[str], *, elsewhere: bool) -> str:
         group = "secret" if "secret" in found.re.groupindex else 0
         secret = found[group]
         if not secret or _MARK.search(secret):
             return found[0]
-        start, end = found.span(group)
-        return (
-            found[0][: start - found.start()] + self.mark(secret) + found[0][end - found.start() :]
-        )
+        whole, (start, end) = found.string, found.span(group)
+        mark = self.mark(secret, elsewhere=elsewhere)
+        return whole[found.start() : start] + mark + whole[end : found.end()]
 
-    def _remember(self, secret: Any, mark: str) -> None:
+    def _remember(self, secret: str, mark: str) -> None:
         """Look for it in other texts too."""
-        for text in _texts(secret):
-            if len(text) >= SHORTEST and len(self._secrets) < MOST and not _MARK.search(text):
-                self._grown |= self._secrets.setdefault(text, mark) is mark
-
-    def _compile(self) -> None:
-        self._grown = False
-        secrets = sorted(self._secrets, key=lambda each: (-len(each), each))
-        # As they stand in JSON, whatever is beside them: an escaped line break ends in a letter.
-        in_json = [
-            json.dumps(each, ensure_ascii=ascii)[1:-1]
-            for each in secrets
-            for ascii in (False, True)
-        ]
-        self._anywhere = re.compile("|".join(map(re.escape, dict.fromkeys(in_json + secrets))))
-        self._as_word = re.compile("|".join(map(_word, secrets)))
+        if secret in self._of:
+            return
+        self._of[secret] = mark
+        known = self._secrets.setdefault(secret[:SHORTEST], [])
+        known.append(secret)
+        known.sort(key=len, reverse=True)
+        quoted = {json.dumps(secret, ensure_ascii=ascii)[1:-1] for ascii in (False, True)}
+        for form in sorted({secret, repr(secret)[1:-1], *quoted}):
+            self._forms.setdefault(form[:SHORTEST], []).append(form)
+            if form not in self._of and form == repr(secret)[1:-1]:
+                self._of[form] = mark
+                self._secrets.setdefault(form[:SHORTEST], []).insert(0, form)
 
 
-def _word(secret: str) -> str:
-    """A pattern for it where it is no part of a longer word."""
-    before = r"(?<!\w)" if re.match(r"\w", secret) else ""
-    after = r"(?!\w)" if re.search(r"\w\Z", secret) else ""
-    return f"{before}{re.escape(secret)}{after}"
+def _is_word(text: str, start: int, end: int) -> bool:
+    """Whether what stands there is no part of a longer word."""
+    before = start > 0 and _is_letter(text[start - 1]) and _is_letter(text[start])
+    after = end < len(text) and _is_letter(text[end]) and _is_letter(text[end - 1])
+    return not before and not after
+
+
+def _is_letter(char: str) -> bool:
+    return char.isalnum() or char == "_"
 
 
 def _texts(value: Any) -> Iterable[str]:
     match value:
         case str():
             yield value
+        case int() if value >= 10**5:
+            yield str(value)
         case Mapping():
             for each in value.values():
                 yield from _texts(each)
@@ -260,11 +333,16 @@ def _jointed(word: str) -> str:
     return "[_-]?".join(map(re.escape, word))
 
 
-def _assignments(words: Iterable[str]) -> re.Pattern[str]:
-    """``password=…``, ``"api_key": "…"``, ``--token …`` in a text."""
+def _assignments(words: Iterable[str]) -> tuple[re.Pattern[str], ...]:
+    """``"api_key": "…"``, ``password=…``, ``--token …`` in a text."""
     names = "|".join(map(_jointed, words)) or "(?!)"
-    return re.compile(
-        rf"(?:{names})[\w-]*\\?[\"']?\s*(?:=>|[=:])\s*(?:u?\\?[\"'])?"
-        r"(?P<secret>(?!None\b|null\b|True\b|False\b)[^\s\"'\\,;&(){}\[\]<>]+)",
-        re.I,
+    name = rf"(?:{names})[\w-]{{0,40}}\\?[\"']?"
+    nothing = r"(?!(?:None|null|True|False)\b)"
+    plain = rf"(?P<secret>{nothing}[^\s\"'\\,;&(){{}}\[\]<>]+)"
+    end = r"(?P=escape)(?P=quote)"
+    quoted = rf"u?(?P<escape>\\?)(?P<quote>[\"'])(?P<secret>(?:(?!{end})(?:\\.|[^\n\\]))+)"
+    return (
+        re.compile(rf"{name}\s*(?:=>|[=:])\s*{quoted}", re.I),
+        re.compile(rf"{name}\s*(?:=>|[=:])\s*{plain}", re.I),
+        re.compile(rf"--[\w-]{{0,40}}(?:{names})[\w-]{{0,40}}\s+{plain}", re.I),
     )

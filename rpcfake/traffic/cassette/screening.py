@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from rpcfake.message import SENDS
@@ -15,13 +14,16 @@ AT_ONCE = 500
 
 
 class Screen:
-    """Looks for secrets in all of these rows first: one may be told before it is known as one."""
+    """Looks for secrets in all rows first: one may be told before it is known as one, and what
+    tells it may be filtered out."""
 
-    def __init__(
-        self, log: Log, seqs: Sequence[int], redactor: Redactor, tracebacks: bool = False
-    ) -> None:
+    def __init__(self, log: Log, redactor: Redactor, tracebacks: bool = False) -> None:
         self._redactor = redactor
+        seqs = range(log.stop)
         self._suspected: set[int] = set()
+        if log.origin.redacted is not None:  # what is redacted keeps its marks
+            for seq in seqs:
+                redactor.reserve(_text(log, seq) or "")
         # What a codec of its own made of a secret may look like anything.
         opaque = log.origin.texts == "opaque"
         for start in range(0, len(seqs), AT_ONCE):

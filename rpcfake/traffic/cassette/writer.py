@@ -76,9 +76,10 @@ def save_traffic(
         if not isinstance(value, bool):
             raise TypeError(f"{name} is {brief(value)}: it must be True or False")
     origin = log.origin
-    header = Header(origin.codec, origin.clock if times else "none", origin.made_by, rules)
+    clock = origin.clock if times else "none"
+    header = Header(origin.codec, clock, origin.made_by, rules or origin.redacted)
     lines = Lines(log, seqs, Redactor(rules) if rules else None, times, tracebacks)
-    path = Path(path)
+    path = Path(os.path.realpath(path))  # what a link leads to is written, and the link stays
     # Beside it first: nobody ever finds half a cassette there.
     beside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:

@@ -7,9 +7,9 @@ import json
 import re
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
-from difflib import SequenceMatcher
 from typing import Any
 
+from rpcfake.traffic.comparison.common import common
 from rpcfake.traffic.comparison.outcome import Comparison, Difference, Teller
 from rpcfake.traffic.comparison.rules import Comparing, Order
 from rpcfake.traffic.comparison.shape import Shape, shapes
@@ -23,8 +23,8 @@ def compare(
 ) -> Comparison:
     """Compare two traffics. Where one is redacted the other is taken as if it were, too."""
     redaction = expected[0].origin.redacted or actual[0].origin.redacted
-    left = [*shapes(*expected, rules, redaction)]
-    right = [*shapes(*actual, rules, redaction)]
+    left = [*shapes(*expected, rules, redaction, actual=False)]
+    right = [*shapes(*actual, rules, redaction, actual=True)]
     alike = rules.order == "total" and len(left) == len(right) and all(map(_same, left, right))
     if alike and not any(_marks_that_differ(zip(left, right, strict=True))):
         return Comparison(())
@@ -58,13 +58,20 @@ def _groups(
 def _same(one: Shape, other: Shape) -> bool:
     if one.head != other.head or one.after != other.after:
         return False
-    return one.payload == other.payload or _key(one) == _key(other)
+    # Their repr is quick, and tells 1 from True and from 1.0, which Python takes for equal.
+    return repr(one.payload) == repr(other.payload) or _key(one) == _key(other)
 
 
 def _key(shape: Shape) -> tuple[Any, ...]:
     """Equal for shapes that are equal but for which secret is which."""
-    text = json.dumps(shape.payload, sort_keys=True)
-    return shape.head, shape.after, _MARK.sub("[redacted]", text)
+    return shape.head, shape.after, _MARK.sub("[redacted]", _text(shape.payload))
+
+
+def _text(payload: Any) -> str:
+    try:
+        return json.dumps(payload, sort_keys=True, default=repr)
+    except TypeError:  # keys of several types, which a codec of its own may carry
+        return repr(payload)
 
 
 def _differ(
@@ -85,6 +92,7 @@ def _differ(
         pairs += [(left[a], right[b]) for a, b in same]
         gone = [*_left_over(len(left), (a for a, _ in same))]
         come = [*_left_over(len(right), (b for _, b in same))]
+    left_there = dict.fromkeys(come)
     elsewhere: dict[Any, deque[int]] = defaultdict(deque)
     for b in come:
         elsewhere[others[b]].append(b)
@@ -93,22 +101,22 @@ def _differ(
     for a in gone:
         if elsewhere[ones[a]]:
             b = elsewhere[ones[a]].popleft()
-            come.remove(b)
+            del left_there[b]
             pairs.append((left[a], right[b]))
             if rules.order != "none":
                 yield tell.moved(left[a], right[b])
         else:
             left_over.append(a)
-    for b in come:
+    for b in left_there:
         changed[right[b].head].append(b)
     for a in left_over:
         if changed[left[a].head]:
             b = changed[left[a].head].popleft()
-            come.remove(b)
+            del left_there[b]
             yield tell.changed(left[a], right[b])
         else:
             yield tell.missing(left[a])
-    for b in come:
+    for b in left_there:
         yield tell.added(right[b])
 
 
@@ -122,9 +130,7 @@ def _matching(one: list[int], other: list[int]) -> list[tuple[int, int, int]]:
     while end < most - start and one[-1 - end] == other[-1 - end]:
         end += 1
     middle = one[start : len(one) - end], other[start : len(other) - end]
-    # Beyond some thousands the matcher takes too long without its shortcut for frequent items.
-    matcher = SequenceMatcher(None, *middle, autojunk=max(map(len, middle)) > 2000)
-    blocks = [(a + start, b + start, size) for a, b, size in matcher.get_matching_blocks()]
+    blocks = [(a + start, b + start, 1) for a, b in common(*middle)]
     return [(0, 0, start), *blocks, (len(one) - end, len(other) - end, end)]
 
 
@@ -140,7 +146,7 @@ def _marks_that_differ(
     there: dict[str, str] = {}
     back: dict[str, str] = {}
     for one, other in pairs:
-        texts = json.dumps(one.payload, sort_keys=True), json.dumps(other.payload, sort_keys=True)
+        texts = _text(one.payload), _text(other.payload)
         if "[redacted #" not in texts[0]:
             continue
         for mine, its in zip(_MARK.findall(texts[0]), _MARK.findall(texts[1]), strict=False):

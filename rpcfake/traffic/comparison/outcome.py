@@ -94,6 +94,8 @@ class Teller:
             details += map(str, diff(one.payload.get(name), other.payload.get(name), name))
         if one.after != other.after:
             details.append(f"after: expected {one.after / 1e6:g} s, was {other.after / 1e6:g} s")
+        if not details:
+            details.append("a value is of another type, as 1 and True, or 1 and 1.0")
         text = self._text(self._actual, other)
         return Difference("changed", one.seq, other.seq, text, tuple(details))
 

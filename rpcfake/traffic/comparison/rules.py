@@ -72,7 +72,8 @@ class Comparing:
 class Picker:
     """Takes out of a payload what does not count."""
 
-    def __init__(self, rules: Comparing) -> None:
+    def __init__(self, rules: Comparing, actual: bool = False) -> None:
+        self._actual = actual
         self.consumer = "consumer" not in rules.ignore
         ignored = [(each, None) for each in rules.ignore]
         self._rules = [
@@ -99,6 +100,8 @@ class Picker:
                 return _IGNORED
             if _as_wanted(matcher, value):
                 return "(as it must be)"
+            if self._actual:  # so it is unlike whatever was recorded
+                return {"(not as it must be)": value}
         return self(value, path)
 
 

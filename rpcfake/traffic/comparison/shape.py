@@ -24,13 +24,19 @@ class Shape(NamedTuple):
 
 
 def shapes(
-    log: Log, seqs: Sequence[int], rules: Comparing, redaction: Redaction | None
+    log: Log,
+    seqs: Sequence[int],
+    rules: Comparing,
+    redaction: Redaction | None,
+    actual: bool,
 ) -> Iterator[Shape]:
     rows = log.rows
     kinds = None if rules.kinds is None else frozenset(map(str, rules.kinds))
-    pick = Picker(rules)
+    pick = Picker(rules, actual)
+    if log.origin.redacted is not None:
+        redaction = None  # nothing is left in it to take out
     redactor = None if redaction is None else Redactor(redaction)
-    screen = None if redactor is None else Screen(log, seqs, redactor)
+    screen = None if redactor is None else Screen(log, redactor)
     before: int | None = None
     for seq in seqs:
         row = rows[seq]
