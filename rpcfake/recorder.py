@@ -55,6 +55,7 @@ class Recorder(Expectations):
         self._fanouts: dict[tuple[str, ...], list[tuple[int, set[str]]]] = defaultdict(list)
         self._answered: set[int] = set()
         self._given_up: set[int] = set()
+        self._matched: set[int] = set()
         harness = getattr(backend, "harness", None)
         self._clock: Callable[[], float] = getattr(harness, "now", None) or time.monotonic
         self._virtual = bool(getattr(harness, "virtual", False))
@@ -129,6 +130,7 @@ class Recorder(Expectations):
                 self._fanouts[says].append((seq, set()))
             else:
                 self._sent[says].append(seq)
+                self._sent[says[:-1]].append(seq)
         return seq
 
     def _answer(self, seq: int, value: Any) -> None:
@@ -162,10 +164,11 @@ class Recorder(Expectations):
             self._given_up.add(seq)
             row = self._rows[seq]
             says = _says(row[TOPIC], row[METHOD], JSON.decode(row[PAYLOAD]))
-            if seq in self._sent[says]:
+            if seq not in self._matched:
                 # It may still be taken, but rather another one is that says the same.
-                self._sent[says].remove(seq)
-                self._overdue[says].append(seq)
+                for known in (says, says[:-1]):
+                    self._sent[known].remove(seq)
+                    self._overdue[known].append(seq)
 
     # What is recorded at the consumer
 
@@ -191,9 +194,14 @@ class Recorder(Expectations):
             return self._add("taken", seq, name), asks
 
     def _find_sent(self, says: tuple[str, ...]) -> int | None:
-        for left in (self._sent, self._overdue):
-            if left[says]:
-                return left[says].popleft()
+        # A context may have grown on its way, by what a factory makes of it; the args have not.
+        for known in (says, says[:-1]):
+            for left in (self._sent.get(known), self._overdue.get(known)):
+                while left:
+                    seq = left.popleft()
+                    if seq not in self._matched:
+                        self._matched.add(seq)
+                        return seq
         return None
 
     def _find_fanout(self, says: tuple[str, ...], name: str) -> int | None:
@@ -316,7 +324,7 @@ class _Handling:
 
     def run(self, method: Callable[..., Any], unnamed: Any, context: Any, args: Any) -> Any:
         context = self._listen(context)
-        value = self._inside(lambda: method(*unnamed, context=context, **args))
+        value = self._inside(lambda: method(*unnamed, context=context, **args), ends=False)
         if type(value) is GeneratorType:
             return self._iterate(value)
         self._give(value)
@@ -355,7 +363,7 @@ class _Handling:
         try:
             while True:
                 try:
-                    value = self._inside(values.__next__)
+                    value = self._inside(values.__next__, ends=True)
                 except StopIteration:
                     break
                 self._give(value)
@@ -364,14 +372,15 @@ class _Handling:
             values.close()
         self._end()
 
-    def _inside(self, work: Callable[[], Any]) -> Any:
-        """Run the handler's own code: what it sends is sent by it."""
+    def _inside(self, work: Callable[[], Any], *, ends: bool) -> Any:
+        """Run the handler's own code: what it sends is sent by it. With ``ends`` a StopIteration is
+        no failure."""
         token = _handled.set(self._taken)
         try:
             return work()
-        except StopIteration:
-            raise
         except BaseException as error:
+            if ends and isinstance(error, StopIteration):
+                raise
             self._ended = True
             text = JSON.encode(describe(error)[:3])
             self._recorder._add("failure", self._taken, text)
@@ -404,5 +413,6 @@ class _Handling:
 
 
 def _says(topic: str, method: str, payload: Any) -> tuple[str, ...]:
-    """What a message says, however it was carried."""
-    return topic, method, json.dumps(payload, sort_keys=True)
+    """What a message says, however it was carried: topic, method, args, and then the context."""
+    context, args = (json.dumps(part, sort_keys=True) for part in payload[:2])
+    return topic, method, args, context

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
@@ -16,6 +14,7 @@ from rpcfake.message import SENDS, Kind
 from rpcfake.traffic import Comparing, Traffic
 from rpcfake.traffic.cassette.redaction import Redactor
 from rpcfake.traffic.comparison.rules import Picker
+from rpcfake.traffic.comparison.secrets import MARK, Secrets, as_text
 from rpcfake.traffic.explain import near_misses
 from rpcfake.traffic.listing import numbers
 from rpcfake.traffic.log import CAUSE, KIND, METHOD, TIME, TOPIC, Log
@@ -25,24 +24,28 @@ from rpcfake.traffic.text import plural, signature
 Mode = Literal["match", "strict"]
 MODES = ("match", "strict")
 
-_MARK = re.compile(r"\[redacted #\d+\]")
 
-
-@dataclass
+@dataclass(eq=False)
 class Recorded:
     """A request of the cassette, and what was answered.
 
     Attributes:
         seq: of its record.
-        key: what a request must be to be this one.
-        marks: the secrets in it, in order.
+        cause: the seq of the request whose handler sent it, or None.
+        name: kind, topic and method.
+        payload: what must be equal in a request that is this one.
+        key: the same as text; None where something in it is redacted.
         answers: pairs of the microseconds since the one before, and the row.
+        used: whether it was made, and answered.
     """
 
     seq: int
-    key: tuple[str, ...]
-    marks: list[str]
+    cause: int | None
+    name: tuple[str, str, str]
+    payload: Any
+    key: str | None
     answers: list[tuple[int, int]] = field(default_factory=list)
+    used: bool = False
 
 
 class Replay:
@@ -78,10 +81,10 @@ class Replay:
         self._sleep = sleep
         self._pick = Picker(rules)
         self._log: Log = traffic._log
-        redaction = self._log.origin.redacted
-        self._redactor = None if redaction is None else Redactor(redaction)
-        self._secrets: tuple[dict[str, str], dict[str, str]] = ({}, {})
-        self._left: dict[tuple[str, ...], deque[Recorded]] = defaultdict(deque)
+        self._secrets = Secrets()
+        self._all: dict[int, Recorded] = {}
+        self._plain: dict[tuple[str, ...], deque[Recorded]] = defaultdict(deque)
+        self._redacted: dict[tuple[str, str, str], list[Recorded]] = defaultdict(list)
         self._order: deque[Recorded] = deque()
         self._index()
 
@@ -97,27 +100,19 @@ class Replay:
         Raises:
             NotRecorded: there is none.
         """
-        key, marks = self._key(kind, topic, method, context, args)
-        left = self._left[key]
-        if self._strict:
-            while self._order and self._is_used(self._order[0]):
-                self._order.popleft()
-            expected = self._order[0] if self._order else None
-            if expected is None or expected.key != key or not self._same_secrets(expected, marks):
-                raise self._unknown(kind, topic, method, args, expected)
-            left.remove(expected)
-            return expected
-        for recorded in left:
-            if self._same_secrets(recorded, marks):
-                left.remove(recorded)
-                return recorded
-        raise self._unknown(kind, topic, method, args, None)
+        name, payload = (kind, topic, method), self._payload(context, args)
+        look = self._find_next if self._strict else self._find_any
+        found = look(name, payload, as_text(payload))
+        if found is None:
+            raise self._unknown(kind, topic, method, args)
+        found.used = True
+        return found
 
     @property
     def unused(self) -> Traffic:
         """The recorded requests that nobody has made yet, of those that it answers."""
-        seqs = sorted(recorded.seq for left in self._left.values() for recorded in left)
-        return self.traffic._narrow(seqs)
+        left = (each for each in self._all.values() if not self._is_over(each))
+        return self.traffic._narrow([each.seq for each in left])
 
     @property
     def problem(self) -> str:
@@ -153,7 +148,6 @@ class Replay:
     def _index(self) -> None:
         log = self._log
         rows = log.rows
-        by_send: dict[int, Recorded] = {}
         last: dict[int, int] = {}
         for seq in self.traffic._seqs:
             row = rows[seq]
@@ -164,51 +158,71 @@ class Replay:
                 continue
             if kind in SENDS:
                 context, args, _ = log.load_message(seq)
-                key, marks = self._key(kind, topic, method, context, args)
-                by_send[seq] = recorded = Recorded(seq, key, marks)
-                self._left[key].append(recorded)
-                self._order.append(recorded)
+                cause = None if row[CAUSE] is None else log.find_send(row[CAUSE])
+                self._add(seq, cause, (kind, topic, method), self._payload(context, args))
                 last[seq] = row[TIME]
-            elif send in by_send and kind in ("taken", "reply", "failure", "ending"):
+            elif send in self._all and kind in ("taken", "reply", "failure", "ending"):
                 if kind != "taken":
                     pause = row[TIME] - last[send]
-                    by_send[send].answers.append((pause, seq))
+                    self._all[send].answers.append((pause, seq))
                 elif row[CAUSE] != send:
                     continue
                 last[send] = row[TIME]
 
-    def _key(
-        self, kind: str, topic: str, method: str, context: Any, args: Any
-    ) -> tuple[tuple[str, ...], list[str]]:
+    def _add(self, seq: int, cause: int | None, name: tuple[str, str, str], payload: Any) -> None:
+        text = as_text(payload)
+        recorded = Recorded(seq, cause, name, payload, None if MARK.search(text) else text)
+        self._all[seq] = recorded
+        self._order.append(recorded)
+        if recorded.key is None:
+            self._redacted[name].append(recorded)
+        else:
+            self._plain[(*name, text)].append(recorded)
+
+    def _payload(self, context: Any, args: Any) -> Any:
         payload: Any = {"args": args or {}}
         if self._context:
             payload["context"] = context or {}
-        if self._redactor is not None:
-            payload = self._redactor.redact(payload)
-        text = json.dumps(self._pick(payload), sort_keys=True)
-        return (kind, topic, method, _MARK.sub("[redacted]", text)), _MARK.findall(text)
+        return self._pick(payload)
 
-    def _same_secrets(self, recorded: Recorded, marks: list[str]) -> bool:
-        """Whether equal secrets are equal on both sides; then it is noted which is which."""
-        there, back = self._secrets
-        pairs = [*zip(marks, recorded.marks, strict=True)]
-        for mine, its in pairs:
-            if there.get(mine, its) != its or back.get(its, mine) != mine:
-                return False
-        there.update(pairs)
-        back.update((its, mine) for mine, its in pairs)
-        return True
+    def _find_next(self, name: tuple[str, str, str], payload: Any, key: str) -> Recorded | None:
+        while self._order and self._is_over(self._order[0]):
+            self._order.popleft()
+        expected = self._order[0] if self._order else None
+        if expected is None or expected.name != name or not self._fits(expected, payload, key):
+            return None
+        return expected
 
-    def _is_used(self, recorded: Recorded) -> bool:
-        return recorded not in self._left[recorded.key]
+    def _find_any(self, name: tuple[str, str, str], payload: Any, key: str) -> Recorded | None:
+        plain = self._plain[(*name, key)]
+        while plain and self._is_over(plain[0]):
+            plain.popleft()
+        if plain:
+            return plain[0]
+        left = (each for each in self._redacted[name] if not self._is_over(each))
+        return next((each for each in left if self._fits(each, payload, key)), None)
 
-    def _unknown(
-        self, kind: str, topic: str, method: str, args: Any, expected: Recorded | None
-    ) -> NotRecorded:
-        asked = f"{kind} {topic}.{signature(method, args)}"
+    def _fits(self, recorded: Recorded, payload: Any, key: str) -> bool:
+        if recorded.key is not None:
+            return recorded.key == key
+        return self._secrets.fit(recorded.payload, payload)
+
+    def _is_over(self, recorded: Recorded) -> bool:
+        """Whether it was made; or nobody will make it, since a service sent it whose answers are
+        played here."""
+        if recorded.used:
+            return True
+        cause = None if recorded.cause is None else self._all.get(recorded.cause)
+        return cause is not None and (cause.used or self._topics is not None)
+
+    def _unknown(self, kind: str, topic: str, method: str, args: Any) -> NotRecorded:
+        # What is secret in the cassette is none of a test's output's business either.
+        redaction = self._log.origin.redacted
+        shown = args if redaction is None else Redactor(redaction).redact(args)
+        asked = f"{kind} {topic}.{signature(method, shown)}"
         lines = [f"nothing that was recorded answers {asked}"]
-        shown = args if self._redactor is None else self._redactor.redact(args)
         wanted = Wanted(kind, topic, method, shown)
+        expected = self._order[0] if self._order else None
         seqs = self.traffic.sent._seqs
         if self._strict:
             if expected is None:
@@ -220,7 +234,8 @@ class Replay:
         if near:
             lines.append("expected next:" if self._strict else "the nearest that were recorded:")
         for miss in near:
-            used = "" if self._strict or miss.differences else " (answered already)"
+            recorded = self._all.get(miss.record.seq)
+            used = " (answered already)" if recorded is not None and recorded.used else ""
             lines.append(f"  {miss.record}{used}")
             lines += [f"    {_turned(each)}" for each in miss.differences]
         return NotRecorded("\n".join(lines), topic, method)

@@ -196,6 +196,39 @@ def test_a_call_that_timed_out_is_not_taken_for_the_next_like_it() -> None:
     assert {each.id for each in recorder.traffic.taken("shop")} == {second.seq}
 
 
+def test_a_context_that_grows_on_its_way_is_the_same_request() -> None:
+    bus = memory(context_factory=lambda context: Grown(context))
+    recorder = Recorder(bus)
+    connection = recorder.create_connection()
+    connection.create_consumer("mail", Mail())
+    connection.consume_in_thread()
+    with bus.installed(), use_backend(recorder):
+        rpcfake.call(CONTEXT, "mail", {"method": "send", "args": {"text": "tea"}})
+    assert [str(each.kind) for each in recorder.traffic] == ["call", "taken", "reply", "ending"]
+
+
+class Grown:
+    def __init__(self, context: dict[str, Any]) -> None:
+        self.context = context
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**self.context, "at": time.monotonic()}
+
+
+def test_stop_iteration_is_a_failure_like_any_other() -> None:
+    class Stops:
+        def stop(self, context: Any) -> None:
+            raise StopIteration("now")
+
+    recorder = Recorder(memory())
+    connection = recorder.create_connection()
+    connection.create_consumer("shop", Stops())
+    connection.consume_in_thread()
+    with pytest.raises(RemoteError):
+        recorder.call({}, "shop", {"method": "stop"})
+    assert [each.value.exc_type for each in recorder.traffic.failures()] == ["StopIteration"]
+
+
 def test_an_abandoned_multicall_is_recorded_so() -> None:
     bus = memory()
     recorder = Recorder(bus)

@@ -289,6 +289,72 @@ def test_secrets_count_as_what_stands_for_them(tmp_path: Path) -> None:
     assert login("uno")(bus) == "[redacted #1] it is"
 
 
+@pytest.mark.parametrize("order", ["match", "strict"])
+def test_a_secret_that_was_known_from_elsewhere_is_found(order: Any, tmp_path: Path) -> None:
+    token = {"auth_token": "tok-12345"}
+
+    def ask(bus: Any) -> list[Any]:
+        first = bus.call(token, "s", {"method": "m", "args": {"t": "tok-12345"}})
+        return [first, bus.call({}, "s", {"method": "use", "args": {"text": "by tok-12345!"}})]
+
+    stock = Bus()
+    stock.stub("s", "m").returns(1)
+    stock.stub("s", "use").returns(2)
+    ask(stock)
+    stock.traffic.save(tmp_path / "one")
+    bus = Bus()
+    bus.replay(tmp_path / "one", order=order)
+    assert ask(bus) == [1, 2]
+
+
+def test_a_text_that_looks_redacted_is_refused_in_words(tmp_path: Path) -> None:
+    def login(bus: Any, text: str) -> Any:
+        args = {"password": "hunter22", "n": text}
+        return bus.call({}, "s", {"method": "m", "args": args})
+
+    stock = Bus()
+    stock.stub("s", "m").returns(1)
+    login(stock, "x hunter22")
+    stock.traffic.save(tmp_path / "one")
+    bus = Bus()
+    bus.replay(tmp_path / "one")
+    with pytest.raises(NotRecorded) as caught:
+        login(bus, "x [redacted]")
+    assert "hunter22" not in str(caught.value)
+    assert login(bus, "x hunter22") == 1
+
+
+def test_what_a_replayed_service_sent_itself_is_not_asked_for() -> None:
+    class Self(Stock):
+        def price(self, context: Any, item: str) -> int:
+            rpcfake.cast(context, "stock", {"method": "note", "args": {"text": item}})
+            return 3
+
+    recorded = Bus()
+    recorded.serve("stock", Self())
+    with recorded.installed():
+        for item in ("tea", "milk"):
+            price(item)(recorded)
+        recorded.run()
+    for topics in (None, ["stock"]):
+        bus = Bus()
+        replay = bus.replay(recorded.traffic, topics, order="strict")
+        assert [price(item)(bus) for item in ("tea", "milk")] == [3, 3]
+        assert len(replay.unused) == 0
+        assert bus.problems() == []
+
+
+def test_thousands_of_equal_requests_take_no_time() -> None:
+    stock = Bus()
+    stock.stub("stock", "price").returns(3)
+    for _ in range(3000):
+        price("tea")(stock)
+    bus = Bus()
+    replay = bus.replay(stock.traffic, order="strict")
+    assert {price("tea")(bus) for _ in range(3000)} == {3}
+    assert len(replay.unused) == 0
+
+
 @pytest.mark.parametrize(
     ("options", "text"),
     [

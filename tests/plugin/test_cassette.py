@@ -91,8 +91,8 @@ def test_missing_and_moved(project: Project) -> None:
     lines = failure(project, one(turned, "(kinds={'call'})"))
     assert lines[:3] == [
         "1 moved",
-        "moved      #0  call shop.price(item='milk')",
-        "               was #4, is #0",
+        "moved      #4  call shop.price(item='tea')",
+        "               was #0, is #4",
     ]
 
 
