@@ -35,7 +35,7 @@ TOPICS_SHOWN = 20
     metavar="NAME[:KEY]",
     multiple=True,
     help="Listen to this exchange, with this routing key (# is all, and the default). May be given"
-    " several times. Default: the three of rpcfake's backend kombu.",
+    " several times. Default: all with the tracer, else the three of rpcfake's backend kombu.",
 )
 @click.option(
     "--prefix",
@@ -71,9 +71,9 @@ def record(
     """Record what passes on a running RabbitMQ, without touching the services.
 
     Where tracing is on (`rabbitmqctl trace_on`), its tracer shows all that passes on the virtual
-    host, and who takes what. Else a queue of its own gets a copy of what is published to the
-    exchanges: of oslo.messaging these are requests only, since replies go over the default
-    exchange, which can't be bound to.
+    host, or through the exchanges named, with all answers to it, and who takes what. Else a queue
+    of its own gets a copy of what is published to the exchanges: of oslo.messaging these are
+    requests only, since replies go over the default exchange, which can't be bound to.
 
     Understood are the messages of rpcfake's backend kombu and of oslo.messaging; others are kept as
     they are. Secrets are taken out before anything is written. Ctrl-C ends it with a whole file.
@@ -103,7 +103,9 @@ def record(
     except OSError as error:
         raise click.ClickException(f"{file} can't be written: {error.strerror}") from None
     with writer:
-        pairing = Pairing([rpcfake_wire.understand, oslo_wire.understand], writer.write)
+        dialects = [rpcfake_wire.understand, oslo_wire.understand]
+        only = frozenset(source.exchange for source in sources) if exchanges else None
+        pairing = Pairing(dialects, writer.write, only)
         end = None if seconds is None else time.monotonic() + seconds
         with _until_stopped() as stopped, _shown(pairing) as look:
 

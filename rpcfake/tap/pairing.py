@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +46,8 @@ class Pairing:
     Args:
         dialects: functions that say what a message means, or None; the first that does counts.
         write: takes each line of the cassette.
+        only: the exchanges whose messages count, and the answers to them wherever they go; None:
+            all.
 
     Attributes:
         counts: how many requests of each topic were seen.
@@ -59,7 +61,9 @@ class Pairing:
         self,
         dialects: Sequence[Callable[[Tapped], Meaning | None]],
         write: Callable[[Entry], object],
+        only: Collection[str] | None = None,
     ) -> None:
+        self._only = only
         self._dialects = dialects
         self._write = write
         self._names = Names()
@@ -87,8 +91,12 @@ class Pairing:
 
     def see(self, tapped: Tapped, now: int) -> None:
         """A message passed, at this time in microseconds."""
-        self.seen += 1
         meaning = next(filter(None, (dialect(tapped) for dialect in self._dialects)), None)
+        if self._only is not None and tapped.exchange not in self._only:
+            answers = isinstance(meaning, Answer) and meaning.id in self._pending
+            if not answers or tapped.queue:
+                return
+        self.seen += 1
         match meaning:
             case Request() if tapped.queue:
                 self._add_taken(meaning, tapped.queue, now)

@@ -164,6 +164,21 @@ def test_what_nobody_understands_is_kept_as_it_is() -> None:
     assert made.summary() == "2 messages, 0 requests, 2 not understood"
 
 
+def test_of_some_exchanges_only_what_belongs_to_them_counts() -> None:
+    entries: list[dict[str, Any]] = []
+    made = Pairing([rpcfake_wire.understand], entries.append, {"rpcfake.topics"})
+    for message in (
+        request(id="one"),
+        replace(request(id="two"), exchange="others"),
+        replace(tapped("result", "one", 3), exchange=""),
+        replace(tapped("result", "two", 3), exchange=""),
+        Tapped("", "queue", {}, {}, b"hello"),
+    ):
+        made.see(message, 0)
+    assert [each["kind"] for each in entries] == ["call", "reply", "ending"]
+    assert made.summary() == "2 messages, 1 request"
+
+
 _ids = st.sampled_from(["1", "2", "3"])
 _messages = st.one_of(
     st.builds(request, st.sampled_from(["call", "multicall", "cast", "fanout_cast"]), _ids),
