@@ -106,6 +106,13 @@ def test_filtered_traffic_is_loaded_filtered(
     ]
 
 
+@given(script=scripts(), start=st.integers(0, 10), size=st.integers(0, 10))
+def test_a_slice_is_loaded_as_a_slice(script: Script, start: int, size: int, path: Path) -> None:
+    some = script.traffic[start : start + size]
+    save(some, path)
+    assert [each.kind for each in Traffic.load(path)] == [each.kind for each in some]
+
+
 def test_the_same_on_the_bus_is_the_same_in_the_file(tmp_path: Path) -> None:
     files = [save(rich().traffic, tmp_path / name) for name in ("a", "b")]
     assert files[0] == files[1]

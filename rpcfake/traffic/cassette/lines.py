@@ -53,7 +53,7 @@ class Lines:
         log, rows = self._log, self._log.rows
         chosen: Any = self._seqs
         wanted = needed = chosen
-        if not isinstance(chosen, range):
+        if chosen != range(log.stop):
             chosen = frozenset(chosen)
             wanted = self._with_causes(chosen)
             needed = sorted(wanted)
