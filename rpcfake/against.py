@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,12 +12,10 @@ from rpcfake.message import SENDS, Kind
 from rpcfake.sim import Bus
 from rpcfake.traffic import Traffic
 from rpcfake.traffic.cassette.layout import failure
-from rpcfake.traffic.cassette.redaction import Redactor
+from rpcfake.traffic.cassette.redaction import MARK, Redactor
 from rpcfake.traffic.diff import diff
 from rpcfake.traffic.log import CAUSE, KIND, TIME, TOPIC, Log
 from rpcfake.traffic.record import describe
-
-_MARK = re.compile(r"\[redacted #\d+\]")
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,7 @@ def find_topic(traffic: Traffic, topic: str | None) -> str:
     Raises:
         ValueError: the cassette has no such requests, or nobody can say which.
     """
-    known = sorted({record.topic for record in traffic.sent})
+    known = traffic._topics()
     if topic is not None:
         if topic not in known:
             there = ", ".join(map(repr, known)) or "no requests at all"
@@ -77,7 +74,7 @@ def replay_against(traffic: Traffic, proxy: Any, topic: str, *, gaps: bool = Tru
     try:
         bus.serve(topic, proxy)
         bus.serve(topic, proxy, fanout=True)
-        bus.replay(traffic, [each for each in _topics(traffic) if each != topic], gaps=gaps)
+        bus.replay(traffic, [each for each in traffic._topics() if each != topic], gaps=gaps)
         began: int | None = None
         with bus.installed():
             for seq in traffic.sent._seqs:
@@ -105,10 +102,6 @@ def replay_against(traffic: Traffic, proxy: Any, topic: str, *, gaps: bool = Tru
 
 _LONGEST = 3600.0
 """Virtual seconds after the last request in which an answer may come."""
-
-
-def _topics(traffic: Traffic) -> list[str]:
-    return sorted({record.topic for record in traffic.sent})
 
 
 def _comes_from_outside(log: Log, seq: int, topic: str) -> bool:
@@ -198,7 +191,7 @@ def _blank(value: Any) -> Any:
     """Which secret is which may differ."""
     match value:
         case str():
-            return _MARK.sub("[redacted]", value)
+            return MARK.sub("[redacted]", value)
         case dict():
             return {key: _blank(each) for key, each in value.items()}
         case list():

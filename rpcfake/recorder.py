@@ -320,7 +320,6 @@ class _Handling:
         self._taken = taken
         self._asks = asks
         self._ended = False
-        self._relayed: Any = None
 
     def run(self, method: Callable[..., Any], unnamed: Any, context: Any, args: Any) -> Any:
         context = self._listen(context)
@@ -333,7 +332,10 @@ class _Handling:
 
     def answer(self, relayed: Any, value: Any, ending: bool) -> None:
         """A value by ``context.reply``."""
-        relayed.reply(value, ending=ending)
+        self._relay(relayed.reply, value, ending)
+
+    def _relay(self, reply: Callable[..., Any], value: Any, ending: bool) -> None:
+        reply(value, ending=ending)
         if ending:
             self._end()
         else:
@@ -348,11 +350,7 @@ class _Handling:
             return context
 
         def recorded(value: Any = None, *, ending: bool = False) -> None:
-            reply(value, ending=ending)
-            if ending:
-                self._end()
-            else:
-                self._give(value)
+            self._relay(reply, value, ending)
 
         # Where it has no room for it, what the method returns is recorded all the same.
         with suppress(AttributeError, TypeError):

@@ -12,9 +12,9 @@ from rpcfake.handling import Unanswered, Verbatim
 from rpcfake.hints import brief
 from rpcfake.message import SENDS, Kind
 from rpcfake.traffic import Comparing, Traffic
-from rpcfake.traffic.cassette.redaction import Redactor
+from rpcfake.traffic.cassette.redaction import MARK, Redactor
 from rpcfake.traffic.comparison.rules import Picker
-from rpcfake.traffic.comparison.secrets import MARK, Secrets, as_text
+from rpcfake.traffic.comparison.secrets import Secrets, as_text
 from rpcfake.traffic.explain import near_misses
 from rpcfake.traffic.listing import numbers
 from rpcfake.traffic.log import CAUSE, KIND, METHOD, TIME, TOPIC, Log
@@ -68,14 +68,14 @@ class Replay:
             raise ValueError(f"order is {brief(mode)}: it must be {', '.join(MODES)}")
         if isinstance(topics, str) or not isinstance(topics, Collection | None):
             raise TypeError(f"topics is {brief(topics)}: it must be a list of topics, or None")
-        known = {record.topic for record in traffic.sent}
+        known = traffic._topics()
         for topic in topics or ():
             if topic not in known:
-                there = ", ".join(map(repr, sorted(known))) or "none at all"
+                there = ", ".join(map(repr, known)) or "none at all"
                 raise ValueError(f"topics has {brief(topic)}: the cassette has {there}")
         self.traffic = traffic
         self._topics = None if topics is None else frozenset(topics)
-        self._known = known
+        self._known = frozenset(known)
         self._strict = mode == "strict"
         self._context = context
         self._sleep = sleep

@@ -19,7 +19,7 @@ import pytest
 
 PURE = {"errors", "message", "codec", "context", "hints"}
 CORE = {*PURE, "core"}
-OF_BACKENDS = {"backends.port", "backends.naming", "backends.harness"}
+OF_BACKENDS = {"backends.port", "backends.naming", "backends.harness", "backends.lookup"}
 
 ROOMS: dict[str, set[str]] = {
     # Room: the rooms it may know, besides itself. A room is a module or a package, named without
@@ -56,6 +56,7 @@ ROOMS: dict[str, set[str]] = {
     # Other buses: each adapter knows its driver, and what a bus of any kind does with a message.
     "backends.naming": set(),
     "backends.harness": set(),
+    "backends.lookup": {"handling"},
     "backends.kombu": {*PURE, "handling", *OF_BACKENDS},
     "backends.oslo": {*PURE, "handling", "connection", *OF_BACKENDS},
     # The transport of another library, on our buses.

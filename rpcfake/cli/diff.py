@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from rpcfake.cli.reading import readable
-from rpcfake.message import Kind
+from rpcfake.cli.reading import KINDS, readable
 from rpcfake.traffic.comparison import ORDERS, Order
 
 STYLES = {"added": "green", "missing": "red", "changed": "yellow", "moved": "cyan"}
@@ -14,13 +13,7 @@ STYLES = {"added": "green", "missing": "red", "changed": "yellow", "moved": "cya
 @click.command()
 @click.argument("expected", metavar="A")
 @click.argument("actual", metavar="B")
-@click.option(
-    "--kind",
-    "kinds",
-    type=click.Choice([*map(str, Kind)]),
-    multiple=True,
-    help="Compare only records of this kind. May be given several times.",
-)
+@KINDS
 @click.option(
     "--order",
     type=click.Choice(ORDERS),

@@ -8,6 +8,16 @@ from contextlib import contextmanager
 import click
 
 from rpcfake.errors import CassetteError
+from rpcfake.message import Kind
+
+KINDS = click.option(
+    "--kind",
+    "kinds",
+    type=click.Choice([*map(str, Kind)]),
+    multiple=True,
+    help="Only records of this kind. May be given several times.",
+)
+"""The option that `show` and `diff` have in common."""
 
 UNREADABLE = 2
 """The exit code where a file is no cassette, or can't be read."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from rpcfake.cli.reading import readable
+from rpcfake.cli.reading import KINDS, readable
 from rpcfake.message import SENDS, Kind
 from rpcfake.traffic.text import arguments, brief, clean, first_line
 
@@ -27,13 +27,7 @@ STYLES = {"failure": "red", "timeout": "red", "dropped": "red", "reply": "green"
 
 @click.command()
 @click.argument("file")
-@click.option(
-    "--kind",
-    "kinds",
-    type=click.Choice([*map(str, Kind)]),
-    multiple=True,
-    help="Only records of this kind. May be given several times.",
-)
+@KINDS
 @click.option("--topic", metavar="TOPIC", help="Only messages to this topic.")
 @click.option("--method", metavar="METHOD", help="Only messages for this method.")
 @click.option("--grep", metavar="TEXT", help="Only records in which this text stands.")

@@ -137,6 +137,11 @@ class Traffic(Sequence[Record]):
         """What was sent, in order: casts, calls, multicalls, fanout casts and notifications."""
         return self.select(SENDS)
 
+    def _topics(self) -> list[str]:
+        """The topics that something was sent to, sorted."""
+        rows = self._log.rows
+        return sorted({rows[seq][TOPIC] for seq in self.sent._seqs})
+
     def casts(self, topic: str | None = None, method: str | None = None) -> Traffic:
         """The casts that were sent."""
         return self.select((Kind.CAST,), topic, method)

@@ -10,10 +10,10 @@ from typing import Any
 from rpcfake.backends.kombu.naming import Names
 from rpcfake.backends.kombu.publishing import Outgoing, Publisher, Receipt
 from rpcfake.backends.kombu.wire import Answer, read_request, to_bytes
+from rpcfake.backends.lookup import OrderedLookup
 from rpcfake.codec import JSON
 from rpcfake.context import ContextFactory
 from rpcfake.errors import BackendUnavailable
-from rpcfake.handling import Handling
 
 log = logging.getLogger(__name__)
 
@@ -142,7 +142,7 @@ class Answers:
         return make(self._names.replies, request.reply_to, to_bytes(text), properties)
 
 
-class Handler(Handling):
+class Handler(OrderedLookup):
     """Runs handlers, and looks their methods up in the order in which messages were taken."""
 
     def __init__(self, answers: Answers, context_factory: ContextFactory | None) -> None:
@@ -151,14 +151,6 @@ class Handler(Handling):
     def _open(self, request: Any) -> tuple[Any, dict[str, Any]]:
         request.method, context, args = read_request(request.payload)
         return context, args
-
-    def _find(self, request: Any) -> Callable[..., Any]:
-        if request.before is not None:
-            request.before.wait()
-        try:
-            return super()._find(request)
-        finally:
-            request.looked_up.set()
 
     def handle(self, request: Any) -> BaseException | None:
         """Call the method that a message asks for, and give what it gives; never raises."""

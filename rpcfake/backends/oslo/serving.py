@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from threading import Event
 from typing import Any
 
 import oslo_messaging
 from oslo_messaging.rpc.server import RPCServer
 
+from rpcfake.backends.lookup import OrderedLookup
 from rpcfake.codec import JSON
 from rpcfake.context import ContextFactory
-from rpcfake.handling import Handling
 
 log = logging.getLogger(__name__)
 
@@ -71,19 +70,11 @@ class Answers:
             )
 
 
-class Handler(Handling):
+class Handler(OrderedLookup):
     """Runs handlers, and looks their methods up in the order in which messages were taken."""
 
     def __init__(self, context_factory: ContextFactory | None) -> None:
         super().__init__(Answers(), JSON, lambda: 0, context_factory)
-
-    def _find(self, request: Any) -> Callable[..., Any]:
-        if request.before is not None:
-            request.before.wait()
-        try:
-            return super()._find(request)
-        finally:
-            request.looked_up.set()
 
 
 class Consumer(RPCServer):  # type: ignore[misc]

@@ -68,7 +68,7 @@ class Lines:
                     self._give_back(seq)
                 continue
             kind = row[KIND]
-            line = self._sent(seq, row) if kind in SENDS else self._answered(log, seq, row)
+            line = self._sent(seq, row) if kind in SENDS else self._answered(seq, row)
             if self._times and row[TIME] != before:
                 line += f', "after": {seconds(max(row[TIME] - before, 0))}'
                 before = row[TIME]
@@ -85,8 +85,8 @@ class Lines:
             f' "topic": {label.topic}, "method": {label.method}{self._payload(seq, row[PAYLOAD])}'
         )
 
-    def _answered(self, log: Log, seq: int, row: Row) -> str:
-        kind = row[KIND]
+    def _answered(self, seq: int, row: Row) -> str:
+        log, kind = self._log, row[KIND]
         rows = log.rows
         send = log.find_send(seq)
         line = f'{{"kind": "{kind}", "id": {self._id(send)}'

@@ -32,7 +32,8 @@ CERTAIN = 8
 KEEP = ("tokentype", "tokencount", "tokenscount", "numtokens", "maxtokens")
 """Names that look secret, and tell about secrets only."""
 
-_MARK = re.compile(r"\[redacted #\d+\]")
+MARK = re.compile(r"\[redacted #\d+\]")
+"""What stands for a secret."""
 _MARKS = re.compile(r"\[redacted #(\d{1,18})\]")
 _JOINTS = str.maketrans("", "", "_- .")
 
@@ -191,7 +192,7 @@ class Redactor:
         text = (
             secret if isinstance(secret, str) else json.dumps(secret, sort_keys=True, default=repr)
         )
-        if _MARK.fullmatch(text):
+        if MARK.fullmatch(text):
             return text
         mark = self._marks.get(text)
         if mark is None:
@@ -199,7 +200,7 @@ class Redactor:
             mark = self._marks[text] = f"[redacted #{self._last}]"
         if elsewhere:
             for part in _texts(secret):
-                if len(part) >= SHORTEST and not _MARK.search(part):
+                if len(part) >= SHORTEST and not MARK.search(part):
                     self._remember(part, mark)
         return mark
 
@@ -261,7 +262,7 @@ class Redactor:
         for number, host in enumerate(hosts):
             who, at, where = host.rpartition("@")
             user, colon, password = who.partition(":")
-            if colon and password and not _MARK.search(password):
+            if colon and password and not MARK.search(password):
                 hosts[number] = f"{user}:{self.mark(password)}{at}{where}"
         return f"{scheme}://{','.join(hosts)}"
 
@@ -277,7 +278,7 @@ class Redactor:
     def _replaced(self, found: re.Match[str], *, elsewhere: bool) -> str:
         group = "secret" if "secret" in found.re.groupindex else 0
         secret = found[group]
-        if not secret or _MARK.search(secret):
+        if not secret or MARK.search(secret):
             return found[0]
         whole, (start, end) = found.string, found.span(group)
         mark = self.mark(secret, elsewhere=elsewhere)

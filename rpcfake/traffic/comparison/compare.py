@@ -3,19 +3,17 @@ keys that did."""
 
 from __future__ import annotations
 
-import json
-import re
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from rpcfake.traffic.cassette.redaction import MARK
 from rpcfake.traffic.comparison.common import common
 from rpcfake.traffic.comparison.outcome import Comparison, Difference, Teller
 from rpcfake.traffic.comparison.rules import Comparing, Order
+from rpcfake.traffic.comparison.secrets import as_text
 from rpcfake.traffic.comparison.shape import Shape, shapes
 from rpcfake.traffic.log import Log
-
-_MARK = re.compile(r"\[redacted #\d+\]")
 
 
 def compare(
@@ -64,14 +62,7 @@ def _same(one: Shape, other: Shape) -> bool:
 
 def _key(shape: Shape) -> tuple[Any, ...]:
     """Equal for shapes that are equal but for which secret is which."""
-    return shape.head, shape.after, _MARK.sub("[redacted]", _text(shape.payload))
-
-
-def _text(payload: Any) -> str:
-    try:
-        return json.dumps(payload, sort_keys=True, default=repr)
-    except TypeError:  # keys of several types, which a codec of its own may carry
-        return repr(payload)
+    return shape.head, shape.after, MARK.sub("[redacted]", as_text(shape.payload))
 
 
 def _differ(
@@ -146,10 +137,10 @@ def _marks_that_differ(
     there: dict[str, str] = {}
     back: dict[str, str] = {}
     for one, other in pairs:
-        texts = _text(one.payload), _text(other.payload)
+        texts = as_text(one.payload), as_text(other.payload)
         if "[redacted #" not in texts[0]:
             continue
-        for mine, its in zip(_MARK.findall(texts[0]), _MARK.findall(texts[1]), strict=False):
+        for mine, its in zip(MARK.findall(texts[0]), MARK.findall(texts[1]), strict=False):
             if there.setdefault(mine, its) != its or back.setdefault(its, mine) != mine:
                 yield one, other, mine, its
                 break

@@ -6,8 +6,7 @@ import json
 import re
 from typing import Any
 
-MARK = re.compile(r"\[redacted #\d+\]")
-"""What stands for a secret."""
+from rpcfake.traffic.cassette.redaction import MARK
 
 
 class Secrets:
@@ -34,7 +33,10 @@ class Secrets:
 
 def as_text(payload: Any) -> str:
     """A value as JSON; the same for what is equal."""
-    return json.dumps(payload, sort_keys=True, default=repr)
+    try:
+        return json.dumps(payload, sort_keys=True, default=repr)
+    except TypeError:  # keys of several types, which a codec of its own may carry
+        return repr(payload)
 
 
 def _walk(recorded: Any, live: Any, found: list[tuple[str, Any]]) -> bool:
