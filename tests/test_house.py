@@ -31,7 +31,9 @@ ROOMS: dict[str, set[str]] = {
     "codec": {"errors", "hints"},
     "context": {"errors", "hints"},
     "core": PURE,
-    "traffic": {"errors", "message", "hints"},
+    # Pages that need no network: what the matrix and the report have in common.
+    "pages": set(),
+    "traffic": {"errors", "message", "hints", "pages"},
     # What both loops share.
     "handling": PURE,
     "specs": {*CORE, "handling"},
@@ -63,7 +65,7 @@ ROOMS: dict[str, set[str]] = {
     "oslo": {*CORE, "handling", "connection", "traffic", "sim", "threads"},
     # The judge knows what a backend is, and none of them.
     "contract": {
-        *(*PURE, "frames", "active", "rpc"),
+        *(*PURE, "frames", "pages", "active", "rpc"),
         *("backends.port", "backends.registry", "backends.harness"),
     },
     # The doors.
@@ -109,7 +111,8 @@ LIBRARIES: dict[str, set[str]] = {
     "tap": {"kombu", "amqp"},
     "oslo": {"oslo_messaging", "oslo_serialization", "oslo_config", "fixtures"},
     "backends.oslo": {"oslo_messaging", "oslo_config"},
-    "contract": {"greenlet", "hypothesis", "jinja2", "markupsafe"},
+    "pages": {"jinja2", "markupsafe"},
+    "contract": {"greenlet", "hypothesis"},
     "cli": {"click", "rich", "compute"},  # compute: the example project that `rpcfake demo` runs
     "pytest_rpcfake": {"pytest", "_pytest", "pluggy", "syrupy"},
 }

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
-import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from rpcfake import pages
 from rpcfake.contract.clause import GROUPS, Clause
 from rpcfake.contract.outputs import to_dict
 from rpcfake.contract.verdict import Report, Verdict
-
-if TYPE_CHECKING:
-    from markupsafe import Markup
 
 _FILES = Path(__file__).parent / "page_files"
 
@@ -25,32 +19,22 @@ PARTS = 24
 
 def write_page(reports: Sequence[Report], folder: Path) -> Path:
     """Write ``index.html`` into the folder, which is made if it is not there; gives its path."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "index.html"
-    path.write_text(page(reports), encoding="utf-8")
-    return path
+    return pages.write(folder, _parts(reports))
 
 
 def page(reports: Sequence[Report]) -> str:
     """The page as text."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    return "".join(_parts(reports))
 
-    environment = Environment(
-        loader=FileSystemLoader(_FILES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["printable"] = printable
-    environment.filters["breakable"] = breakable
-    script = (_FILES / "page.js").read_text(encoding="utf-8")
-    # A style attribute would break the page's own policy.
+
+def _parts(reports: Sequence[Report]) -> Iterator[str]:
     width = 13 if len(reports) < 3 else 8.2
-    columns = f":root {{ --columns: {len(reports)}; --cell: {width}rem; }}\n"
-    style = (_FILES / "page.css").read_text(encoding="utf-8") + columns
     groups = _groups(reports)
-    return environment.get_template("page.html").render(
+    return pages.render(
+        _FILES,
+        "page",
+        [("data", pages.to_json(_data(reports)))],
+        style=f":root {{ --columns: {len(reports)}; --cell: {width}rem; }}\n",
         reports=[
             {**to_dict(report), "bar": _bar(report), "broken": _broken(report)}
             for report in reports
@@ -58,26 +42,7 @@ def page(reports: Sequence[Report]) -> str:
         groups=groups,
         clauses=sum(len(group["clauses"]) for group in groups),
         totals={str(one): sum(report.count(one) for report in reports) for one in Verdict},
-        data=_embedded(_data(reports)),
-        script=script,
-        style=style,
-        script_hash=_hash(script),
-        style_hash=_hash(style),
     )
-
-
-def printable(text: str) -> str:
-    """A text in which nothing is unseen, and nothing turns it around."""
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
-    )
-
-
-def breakable(text: str) -> Markup:
-    """`printable`, and a line may end at the joints of a URL or of a module's name."""
-    from markupsafe import Markup, escape
-
-    return Markup(re.sub(r"([=/@.:_]+)", r"\1<wbr>", str(escape(printable(text)))))
 
 
 def _bar(report: Report) -> list[str]:
@@ -149,14 +114,3 @@ def _share(report: Report, group: str) -> dict[str, Any]:
 
 def _searched(clause: Clause) -> str:
     return " ".join((clause.id, clause.rule, *clause.bugs, *clause.needs)).lower()
-
-
-def _embedded(data: Any) -> str:
-    """JSON that can stand in a script element: nothing in it ends the element."""
-    text = json.dumps(data, ensure_ascii=True)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-
-
-def _hash(text: str) -> str:
-    """What a Content-Security-Policy names an inline element by."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -11,25 +11,34 @@ from typing import Any
 import pytest
 
 from rpcfake.contract import Report
-from rpcfake.contract.page import page, printable, write_page
+from rpcfake.contract.page import page, write_page
+from rpcfake.pages import printable
 
-from .browser import Opened, running_browser
+from ..browser import HOSTILE, Opened, contrast, luminance, running_browser
 from .reports import CLAUSES, failed, finding, full, report
 
-HOSTILE = {
-    "HTML": "<img src=x onerror=\"document.title='run'\"><b>bold</b>",
-    "a script": "</script><script>document.title='run'</script>",
-    "the end of the data": "</script><!-- <script> ]]>",
-    "entities": "&lt;b&gt; &amp;amp;",
-    "templates": "{{ 7 * 7 }} {% raw %} ${7*7} `x`",
-    "quotes": "'\"`\\' \" onclick=\"document.title='run'\"",
-    "a URL": "javascript:document.title='run'",
-    "bidi": "right \u202eto\u202c left \u2066x\u2069",
-    "control characters": "a\x00b\x07c\x1b[31md\x7fe\x85f",
-    "what is not seen": "zero\u200bwidth\ufeff \u2028 line",
-    "lone surrogates": "\ud800 and \udfff",
-    "other scripts": "日本語 العربية 🐍",
-}
+
+class Matrix(Opened):
+    """The page of some reports."""
+
+    def rows(self) -> list[str]:
+        """The ids of the clauses that are shown."""
+        texts = self.page.locator("tr.clause:visible code").all_text_contents()
+        return [str(text) for text in texts]
+
+    def cell(self, clause: str, column: int = 0) -> Any:
+        """The button of a clause."""
+        return (
+            self.page.get_by_role("row").filter(has_text=clause).get_by_role("button").nth(column)
+        )
+
+    def focused(self) -> str:
+        """What the cell says that has the focus."""
+        return str(self.page.evaluate("document.activeElement.getAttribute('aria-label') ?? ''"))
+
+    def detail(self) -> str:
+        """The text of the dialog."""
+        return str(self.page.locator("dialog").inner_text())
 
 
 @pytest.fixture(scope="module")
@@ -39,12 +48,12 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture
-def opened(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Opened]]:
+def opened(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Matrix]]:
     """Opens a page of reports. When the test is over, nothing must have gone wrong in it."""
-    pages: list[Opened] = []
+    pages: list[Matrix] = []
 
-    def open_page(*reports: Report, fragment: str = "", **options: Any) -> Opened:
-        pages.append(Opened(browser, write_page(reports, tmp_path), fragment, **options))
+    def open_page(*reports: Report, fragment: str = "", **options: Any) -> Matrix:
+        pages.append(Matrix(browser, write_page(reports, tmp_path), fragment, **options))
         return pages[-1]
 
     yield open_page
@@ -73,7 +82,7 @@ def small() -> Report:
 # Filters
 
 
-def test_all_clauses_are_shown_at_first(opened: Callable[..., Opened]) -> None:
+def test_all_clauses_are_shown_at_first(opened: Callable[..., Matrix]) -> None:
     shown = opened(small())
     assert shown.rows() == [one.clause.id for one in small().findings]
     assert shown.page.locator("#count").inner_text() == "6 of 6 clauses"
@@ -89,7 +98,7 @@ def test_all_clauses_are_shown_at_first(opened: Callable[..., Opened]) -> None:
         ("<b>", []),
     ],
 )
-def test_a_text_is_looked_for(opened: Callable[..., Opened], text: str, ids: list[str]) -> None:
+def test_a_text_is_looked_for(opened: Callable[..., Matrix], text: str, ids: list[str]) -> None:
     shown = opened(small())
     shown.page.get_by_role("searchbox").fill(text)
     assert shown.rows() == ids
@@ -97,7 +106,7 @@ def test_a_text_is_looked_for(opened: Callable[..., Opened], text: str, ids: lis
     assert shown.page.locator("tr.group:visible").count() == len(ids)
 
 
-def test_levels_and_verdicts_are_chosen(opened: Callable[..., Opened]) -> None:
+def test_levels_and_verdicts_are_chosen(opened: Callable[..., Matrix]) -> None:
     shown = opened(small())
     shown.page.get_by_label("Level").select_option("SHOULD")
     assert shown.rows() == ["RPC-CALL-016"]
@@ -108,13 +117,13 @@ def test_levels_and_verdicts_are_chosen(opened: Callable[..., Opened]) -> None:
     assert shown.rows() == ["RPC-CALL-001", "RPC-SHARE-004"]
 
 
-def test_only_where_backends_differ(opened: Callable[..., Opened]) -> None:
+def test_only_where_backends_differ(opened: Callable[..., Matrix]) -> None:
     shown = opened(full("one"), full("two", TOPIC="fail"))
     shown.page.get_by_label("only where backends differ").check()
     assert shown.rows() == [id for id in sorted(CLAUSES) if id.startswith("RPC-TOPIC")]
 
 
-def test_what_hides_everything_is_undone_by_one_click(opened: Callable[..., Opened]) -> None:
+def test_what_hides_everything_is_undone_by_one_click(opened: Callable[..., Matrix]) -> None:
     shown = opened(small())
     shown.page.get_by_role("searchbox").fill("no such thing")
     assert shown.page.get_by_text("No clause fits.").is_visible()
@@ -125,7 +134,7 @@ def test_what_hides_everything_is_undone_by_one_click(opened: Callable[..., Open
 # Keyboard
 
 
-def test_the_keyboard_leads_everywhere(opened: Callable[..., Opened]) -> None:
+def test_the_keyboard_leads_everywhere(opened: Callable[..., Matrix]) -> None:
     shown = opened(full("one"), full("two"))
     keys = shown.page.keyboard
     shown.page.locator("#differ").focus()
@@ -149,7 +158,7 @@ def test_the_keyboard_leads_everywhere(opened: Callable[..., Opened]) -> None:
         assert shown.focused() == f"{place}: pass", key
 
 
-def test_tab_stops_at_one_cell_only(opened: Callable[..., Opened]) -> None:
+def test_tab_stops_at_one_cell_only(opened: Callable[..., Matrix]) -> None:
     shown = opened(full("one"), full("two"))
     assert shown.page.locator("td button[tabindex='0']").count() == 1
     shown.cell("RPC-CALL-003", 1).click()
@@ -158,7 +167,7 @@ def test_tab_stops_at_one_cell_only(opened: Callable[..., Opened]) -> None:
     assert shown.focused() == "RPC-CALL-003 on two: pass"
 
 
-def test_the_keyboard_keeps_to_what_is_shown(opened: Callable[..., Opened]) -> None:
+def test_the_keyboard_keeps_to_what_is_shown(opened: Callable[..., Matrix]) -> None:
     shown = opened(small())
     shown.page.get_by_role("checkbox", name="unknown").check()
     shown.page.get_by_role("checkbox", name="nonstrict").check()
@@ -167,7 +176,7 @@ def test_the_keyboard_keeps_to_what_is_shown(opened: Callable[..., Opened]) -> N
     assert shown.focused() == "RPC-TIME-001 on small: unknown"
 
 
-def test_enter_opens_and_escape_closes(opened: Callable[..., Opened]) -> None:
+def test_enter_opens_and_escape_closes(opened: Callable[..., Matrix]) -> None:
     shown = opened(small())
     shown.cell("RPC-CALL-001").focus()
     shown.page.keyboard.press("Enter")
@@ -180,7 +189,7 @@ def test_enter_opens_and_escape_closes(opened: Callable[..., Opened]) -> None:
 # The dialog
 
 
-def test_a_failure_tells_everything(opened: Callable[..., Opened]) -> None:
+def test_a_failure_tells_everything(opened: Callable[..., Matrix]) -> None:
     shown = opened(small())
     shown.cell("RPC-CALL-001").click()
     clause = CLAUSES["RPC-CALL-001"]
@@ -194,7 +203,7 @@ def test_a_failure_tells_everything(opened: Callable[..., Opened]) -> None:
         assert text in told
 
 
-def test_a_pass_tells_no_hint(opened: Callable[..., Opened]) -> None:
+def test_a_pass_tells_no_hint(opened: Callable[..., Matrix]) -> None:
     shown = opened(small())
     shown.cell("RPC-SEND-001").click()
     assert CLAUSES["RPC-SEND-001"].rule in shown.detail()
@@ -202,14 +211,14 @@ def test_a_pass_tells_no_hint(opened: Callable[..., Opened]) -> None:
         assert heading not in shown.detail()
 
 
-def test_what_is_unsupported_tells_the_reason(opened: Callable[..., Opened]) -> None:
+def test_what_is_unsupported_tells_the_reason(opened: Callable[..., Matrix]) -> None:
     shown = opened(small())
     shown.cell("RPC-SHARE-004").click()
     assert "Reason\n\nnobody takes turns" in shown.detail()
     assert "Needs\n\nround_robin" in shown.detail()
 
 
-def test_a_click_beside_it_or_on_the_cross_closes_it(opened: Callable[..., Opened]) -> None:
+def test_a_click_beside_it_or_on_the_cross_closes_it(opened: Callable[..., Matrix]) -> None:
     shown = opened(small())
     for close in (
         lambda: shown.page.get_by_role("button", name="Close").click(),
@@ -221,7 +230,7 @@ def test_a_click_beside_it_or_on_the_cross_closes_it(opened: Callable[..., Opene
         assert not shown.page.get_by_role("dialog").is_visible()
 
 
-def test_a_link_leads_to_a_cell(opened: Callable[..., Opened]) -> None:
+def test_a_link_leads_to_a_cell(opened: Callable[..., Matrix]) -> None:
     first = opened(full("one"), full("two"))
     first.cell("RPC-TIME-003", 1).click()
     fragment = str(first.page.evaluate("location.hash"))
@@ -231,12 +240,12 @@ def test_a_link_leads_to_a_cell(opened: Callable[..., Opened]) -> None:
 
 
 @pytest.mark.parametrize("fragment", ["#", "#RPC", "#RPC-CALL-001/9", "#<b>/0", "#a/b/c"])
-def test_a_wrong_link_leads_nowhere(opened: Callable[..., Opened], fragment: str) -> None:
+def test_a_wrong_link_leads_nowhere(opened: Callable[..., Matrix], fragment: str) -> None:
     shown = opened(small(), fragment=fragment)
     assert not shown.page.get_by_role("dialog").is_visible()
 
 
-def test_the_program_is_copied(opened: Callable[..., Opened]) -> None:
+def test_the_program_is_copied(opened: Callable[..., Matrix]) -> None:
     shown = opened(small(), permissions=["clipboard-read", "clipboard-write"])
     shown.cell("RPC-CALL-001").click()
     shown.page.get_by_role("button", name="Copy the program").click()
@@ -248,7 +257,7 @@ def test_the_program_is_copied(opened: Callable[..., Opened]) -> None:
 # Hostile texts
 
 
-def test_hostile_texts_are_texts(opened: Callable[..., Opened]) -> None:
+def test_hostile_texts_are_texts(opened: Callable[..., Matrix]) -> None:
     reports = []
     for text in HOSTILE.values():
         told = finding(
@@ -272,7 +281,7 @@ def test_hostile_texts_are_texts(opened: Callable[..., Opened]) -> None:
     assert shown.page.locator("img, b, a, iframe, object, embed, form:not(#filters)").count() == 0
 
 
-def test_a_text_of_a_mebibyte_is_cut_and_quick(opened: Callable[..., Opened]) -> None:
+def test_a_text_of_a_mebibyte_is_cut_and_quick(opened: Callable[..., Matrix]) -> None:
     long = "<x" * 2**19
     shown = opened(report("long", finding("RPC-CALL-001", "fail", actual=long, program=long)))
     shown.page.set_default_timeout(10_000)
@@ -297,7 +306,7 @@ def test_what_is_embedded_is_json_and_ends_where_it_should(text: str) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_everything_can_be_read_in_light_and_dark(
-    opened: Callable[..., Opened], scheme: str
+    opened: Callable[..., Matrix], scheme: str
 ) -> None:
     shown = opened(small(), color_scheme=scheme)
     ground = luminance(shown.page, "body", "backgroundColor")
@@ -313,7 +322,7 @@ def test_everything_can_be_read_in_light_and_dark(
 
 
 @pytest.mark.parametrize("width", [320, 390, 1280, 2560])
-def test_no_window_is_too_narrow(opened: Callable[..., Opened], width: int) -> None:
+def test_no_window_is_too_narrow(opened: Callable[..., Matrix], width: int) -> None:
     names = ("memory", "kombu=amqp://guest:guest@127.0.0.1:5672//", "a.module.with.a.long.name:x")
     shown = opened(*(full(name, TIME="fail") for name in names), small())
     shown.page.set_viewport_size({"width": width, "height": 800})
@@ -326,7 +335,7 @@ def test_no_window_is_too_narrow(opened: Callable[..., Opened], width: int) -> N
     assert box["x"] + box["width"] <= width
 
 
-def test_five_backends_stay_usable(opened: Callable[..., Opened]) -> None:
+def test_five_backends_stay_usable(opened: Callable[..., Matrix]) -> None:
     shown = opened(*(full(f"backend-{number}", TIME="fail") for number in range(5)))
     last = shown.cell("RPC-WHOLE-001", 4)
     last.scroll_into_view_if_needed()
@@ -346,7 +355,7 @@ def test_five_backends_stay_usable(opened: Callable[..., Opened]) -> None:
     assert last_of_row["x"] + last_of_row["width"] <= 1280
 
 
-def test_groups_tell_their_shares(opened: Callable[..., Opened]) -> None:
+def test_groups_tell_their_shares(opened: Callable[..., Matrix]) -> None:
     shown = opened(full("whole"), full("none", CALL="fail"), small())
     calls = shown.page.locator("tr.group").filter(has_text="CALL").first.locator("td")
     size = sum(id.startswith("RPC-CALL-") for id in CLAUSES)
@@ -355,47 +364,12 @@ def test_groups_tell_their_shares(opened: Callable[..., Opened]) -> None:
     assert colours[0] != colours[1] == colours[2]
 
 
-def test_clauses_that_were_not_judged_say_so(opened: Callable[..., Opened]) -> None:
+def test_clauses_that_were_not_judged_say_so(opened: Callable[..., Matrix]) -> None:
     shown = opened(small(), report("other", finding("RPC-WIRE-001")))
     row = shown.page.get_by_role("row").filter(has_text="RPC-WIRE-001")
     assert row.locator("td").all_text_contents() == ["not judged", "pass"]
 
 
-def test_the_page_can_be_read_without_its_script(opened: Callable[..., Opened]) -> None:
+def test_the_page_can_be_read_without_its_script(opened: Callable[..., Matrix]) -> None:
     shown = opened(small(), java_script_enabled=False)
     assert shown.rows() == [one.clause.id for one in small().findings]
-
-
-def luminance(page: Any, selector: str, what: str) -> float:
-    return relative(page.locator(selector).first.evaluate(f"e => getComputedStyle(e).{what}"))
-
-
-def contrast(element: Any) -> float:
-    """The contrast of a text to what it stands on, as WCAG 2 counts it."""
-    ink, ground = element.evaluate(
-        """element => {
-          const ink = getComputedStyle(element).color;
-          const canvas = new OffscreenCanvas(1, 1).getContext(
-            '2d', { willReadFrequently: true });
-          const chain = [];
-          for (let e = element; e; e = e.parentElement) chain.unshift(e);
-          for (const each of chain) {
-            canvas.fillStyle = getComputedStyle(each).backgroundColor;
-            canvas.fillRect(0, 0, 1, 1);
-          }
-          const ground = [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
-          canvas.fillStyle = ink;
-          canvas.fillRect(0, 0, 1, 1);
-          const over = [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
-          return [`rgb(${over})`, `rgb(${ground})`];
-        }"""
-    )
-    light, dark = sorted((relative(ink), relative(ground)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
-
-
-def relative(colour: str) -> float:
-    """The relative luminance of rgb(r, g, b)."""
-    channels = [int(number) / 255 for number in re.findall(r"\d+", colour)[:3]]
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

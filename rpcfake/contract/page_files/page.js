@@ -1,21 +1,9 @@
-"use strict";
 (() => {
-  const LONGEST = 100000; // characters of one text that are shown
   const { clauses, reports } = JSON.parse(document.getElementById("data").textContent);
-  const field = (id) => document.getElementById(id);
   const rows = [...document.querySelectorAll("tr.clause")];
   const dialog = field("detail");
   const buttons = (row) => [...row.querySelectorAll("button")];
   const shown = () => rows.filter((row) => !row.hidden);
-
-  // What a reader would not see in a text, or what would turn it around, is shown as Python does.
-  const escaped = (char) => {
-    const number = char.codePointAt(0);
-    const [letter, digits] = number < 0x100 ? ["x", 2] : number < 0x10000 ? ["u", 4] : ["U", 8];
-    return `\\${letter}${number.toString(16).padStart(digits, "0")}`;
-  };
-  const visible = (text) =>
-    text.replace(/[\p{C}\p{Z}]/gu, (char) => (" \n\t".includes(char) ? char : escaped(char)));
 
   // Filters
 
@@ -80,30 +68,11 @@
 
   function part(title, text, asBlock = false) {
     if (!text) return [];
-    const head = document.createElement("h3");
-    head.textContent = title;
-    const body = document.createElement(asBlock ? "pre" : "p");
+    const body = make(asBlock ? "pre" : "p", "", text.slice(0, LONGEST));
     const rest = text.length - LONGEST;
-    // As text: what a backend said is never markup.
-    body.textContent = visible(text.slice(0, LONGEST));
     if (rest > 0) body.textContent += `\n(and ${rest} more characters)`;
     if (asBlock) body.tabIndex = 0;
-    return [head, body];
-  }
-
-  function copier(text) {
-    if (!text || !navigator.clipboard) return [];
-    const button = document.createElement("button");
-    button.type = "button";
-    button.className = "copy";
-    button.textContent = "Copy the program";
-    button.addEventListener("click", () =>
-      navigator.clipboard.writeText(text).then(
-        () => (button.textContent = "Copied"),
-        () => (button.textContent = "The browser does not allow it"),
-      ),
-    );
-    return [button];
+    return [make("h3", "", title), body];
   }
 
   function open(button) {
@@ -112,9 +81,7 @@
     const clause = clauses[found.clause];
     const unsupported = found.verdict === "unsupported";
     const wrong = !unsupported && found.verdict !== "pass";
-    const badge = document.createElement("span");
-    badge.className = `badge ${found.verdict}`;
-    badge.textContent = found.verdict;
+    const badge = make("span", `badge ${found.verdict}`, found.verdict);
     field("detail-title").replaceChildren(badge, visible(` ${found.clause} on ${report.backend}`));
     field("detail-body").replaceChildren(
       ...part("Requirement", `${clause.rule} (${clause.level})`),
@@ -123,7 +90,7 @@
       ...part("Actual", found.actual),
       ...part(unsupported ? "Reason" : "Note", found.note, found.note.includes("\n")),
       ...part("Program", found.program, true),
-      ...copier(found.program),
+      ...copier(found.program, "Copy the program"),
       ...part("If this fails, look at", wrong ? clause.hint : ""),
       ...part("Stands for", clause.bugs.join("\n")),
       ...part("To judge it again", wrong ? found.again : "", true),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,6 +39,22 @@ def missing(reason: str) -> None:
     pytest.skip(reason)
 
 
+HOSTILE = {
+    "HTML": "<img src=x onerror=\"document.title='run'\"><b>bold</b>",
+    "a script": "</script><script>document.title='run'</script>",
+    "the end of the data": "</script><!-- <script> ]]>",
+    "entities": "&lt;b&gt; &amp;amp;",
+    "templates": "{{ 7 * 7 }} {% raw %} ${7*7} `x`",
+    "quotes": "'\"`\\' \" onclick=\"document.title='run'\"",
+    "a URL": "javascript:document.title='run'",
+    "bidi": "right \u202eto\u202c left \u2066x\u2069",
+    "control characters": "a\x00b\x07c\x1b[31md\x7fe\x85f",
+    "what is not seen": "zero\u200bwidth\ufeff \u2028 line",
+    "lone surrogates": "\ud800 and \udfff",
+    "other scripts": "日本語 العربية 🐍",
+}
+
+
 @contextmanager
 def running_browser() -> Iterator[Any]:
     """Chromium, started."""
@@ -70,25 +87,41 @@ class Opened:
         self.url = file.as_uri()
         self.page.goto(self.url + fragment)
 
-    def rows(self) -> list[str]:
-        """The ids of the clauses that are shown."""
-        texts = self.page.locator("tr.clause:visible code").all_text_contents()
-        return [str(text) for text in texts]
-
-    def cell(self, clause: str, column: int = 0) -> Any:
-        """The button of a clause."""
-        return (
-            self.page.get_by_role("row").filter(has_text=clause).get_by_role("button").nth(column)
-        )
-
-    def focused(self) -> str:
-        """What the cell says that has the focus."""
-        return str(self.page.evaluate("document.activeElement.getAttribute('aria-label') ?? ''"))
-
-    def detail(self) -> str:
-        """The text of the dialog."""
-        return str(self.page.locator("dialog").inner_text())
-
     def overflows(self) -> bool:
         """Whether the page is wider than its window."""
         return bool(self.page.evaluate("document.documentElement.scrollWidth > window.innerWidth"))
+
+
+def luminance(page: Any, selector: str, what: str) -> float:
+    return relative(page.locator(selector).first.evaluate(f"e => getComputedStyle(e).{what}"))
+
+
+def contrast(element: Any) -> float:
+    """The contrast of a text to what it stands on, as WCAG 2 counts it."""
+    ink, ground = element.evaluate(
+        """element => {
+          const ink = getComputedStyle(element).color;
+          const canvas = new OffscreenCanvas(1, 1).getContext(
+            '2d', { willReadFrequently: true });
+          const chain = [];
+          for (let e = element; e; e = e.parentElement) chain.unshift(e);
+          for (const each of chain) {
+            canvas.fillStyle = getComputedStyle(each).backgroundColor;
+            canvas.fillRect(0, 0, 1, 1);
+          }
+          const ground = [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
+          canvas.fillStyle = ink;
+          canvas.fillRect(0, 0, 1, 1);
+          const over = [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
+          return [`rgb(${over})`, `rgb(${ground})`];
+        }"""
+    )
+    light, dark = sorted((relative(ink), relative(ground)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def relative(colour: str) -> float:
+    """The relative luminance of rgb(r, g, b)."""
+    channels = [int(number) / 255 for number in re.findall(r"\d+", colour)[:3]]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
