@@ -76,7 +76,7 @@ class Opened:
     on the console, too."""
 
     def __init__(self, browser: Any, file: Path, fragment: str = "", **options: Any) -> None:
-        self.context = browser.new_context(viewport={"width": 1280, "height": 800}, **options)
+        self.context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}} | options)
         self.page = self.context.new_page()
         self.wrong: list[str] = []
         self.requests: list[str] = []
@@ -116,7 +116,12 @@ def contrast(element: Any) -> float:
           return [`rgb(${over})`, `rgb(${ground})`];
         }"""
     )
-    light, dark = sorted((relative(ink), relative(ground)), reverse=True)
+    return ratio(relative(ink), relative(ground))
+
+
+def ratio(one: float, other: float) -> float:
+    """The contrast of two luminances."""
+    light, dark = max(one, other), min(one, other)
     return (light + 0.05) / (dark + 0.05)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -238,6 +239,12 @@ def declare(parser: pytest.Parser) -> None:
         action="store_true",
         help="Remove the cassettes that belong to no test any more.",
     )
+    group.addoption(
+        "--rpcfake-report",
+        metavar="DIR",
+        help="Write a page there, DIR/index.html: the tests that used a bus, with the sequence "
+        "diagram of each.",
+    )
     number: Any = "string"
     if pytest.version_tuple >= (9, 2):
         # So that native TOML may have a number there. What is none gets our own text.
@@ -263,9 +270,10 @@ def declare(parser: pytest.Parser) -> None:
     parser.addini(
         "rpcfake_record", "what rpc_cassette may write: none, once, new, all", default=None
     )
+    parser.addini("rpcfake_report", "folder for the page of all traffic", default=None)
     parser.addini(
         "rpcfake_redact",
-        "keys whose values a cassette must not have, beside passwords",
+        "keys whose values no cassette and no page may have, beside passwords",
         type="args",
     )
     parser.addini("rpcfake_keep", "keys that look secret and are not", type="args")
@@ -324,6 +332,21 @@ def record_mode(config: pytest.Config) -> str:
             _unfit(source, f"one of {', '.join(RECORD_MODES)}", value)
         mode = value
     return "none" if os.environ.get("CI") else mode
+
+
+def report_folder(config: pytest.Config) -> Path | None:
+    """Where the page of all traffic is asked for; in the ini file it is seen from there.
+
+    Raises:
+        pytest.UsageError: it is empty.
+    """
+    folder = None
+    for source, value in said(config, "report"):
+        if not value:
+            _unfit(source, "a folder", value)
+        from_ini = source.startswith("ini")
+        folder = (config.rootpath if from_ini else config.invocation_params.dir) / value
+    return folder
 
 
 def said(config: pytest.Config, name: str) -> list[tuple[str, Any]]:

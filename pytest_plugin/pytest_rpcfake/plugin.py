@@ -50,6 +50,11 @@ def pytest_configure(config: pytest.Config) -> None:
     options.record_mode(config)  # a wrong one is told at once
     settings, patience = options.from_config(config), options.watchdog_seconds(config)
     config.stash[RUN] = Run(settings, patience, _real_stderr() if patience else None)
+    if (folder := options.report_folder(config)) is not None:
+        from pytest_rpcfake.golden import redaction
+        from pytest_rpcfake.page import register
+
+        register(config, config.stash[RUN], folder, redaction(config))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

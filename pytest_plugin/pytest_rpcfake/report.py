@@ -17,7 +17,7 @@ DIAGRAM_LINES = 50
 
 def annotate(run: Run, item: pytest.Item, report: pytest.TestReport) -> None:
     """Add to a report what the plugin knows."""
-    used = [*run.ended, *(lease for lease in run.open if _used(lease, run, item))]
+    used = find_used(run, item)
     if report.failed:
         for lease in run.open:
             if item.nodeid not in lease.failed[-1:]:
@@ -32,6 +32,11 @@ def annotate(run: Run, item: pytest.Item, report: pytest.TestReport) -> None:
         report.sections.append((f"rpcfake leftovers{at}", printable(leftovers)))
         for lease in used:
             lease.leftovers = ""
+
+
+def find_used(run: Run, item: pytest.Item) -> list[Lease[Any]]:
+    """The buses that this test used, oldest first; of very many the last ones."""
+    return [*run.ended, *(lease for lease in run.open if _used(lease, run, item))]
 
 
 def _used(lease: Lease[Any], run: Run, item: pytest.Item) -> bool:

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import click
@@ -32,6 +33,12 @@ STYLES = {"failure": "red", "timeout": "red", "dropped": "red", "reply": "green"
 @click.option("--method", metavar="METHOD", help="Only messages for this method.")
 @click.option("--grep", metavar="TEXT", help="Only records in which this text stands.")
 @click.option("--diagram", is_flag=True, help="As a sequence diagram.")
+@click.option(
+    "--html",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write it as a page to walk through: DIR/index.html.",
+)
 @click.option("--follow", is_flag=True, help="Wait for more, as long as the file is being written.")
 def show(
     file: str,
@@ -40,22 +47,26 @@ def show(
     method: str | None,
     grep: str | None,
     diagram: bool,
+    html: Path | None,
     follow: bool,
 ) -> None:
-    """Show what is in a cassette: a line for each record.
+    """Show what is in a cassette: a line for each record, or a diagram, or a page.
 
     The columns: when it happened, in seconds since the first record; what; which message; and what
     it carried, and to or from whom. Exit code 2: the file is no cassette, or damaged; what comes
     before the damage is shown.
     """
-    if diagram and (follow or grep):
-        raise click.UsageError("--diagram goes with neither --follow nor --grep")
+    if (diagram or html) and (follow or grep or (diagram and html)):
+        others = "--html, --follow nor --grep" if diagram else "--follow nor --grep"
+        raise click.UsageError(f"--{'diagram' if diagram else 'html'} goes with neither {others}")
     from rich.console import Console
 
     console = Console()
     with readable(file):
         if diagram:
             _show_diagram(console, file, kinds, topic, method)
+        elif html:
+            _write_page(file, kinds, topic, method, html)
         else:
             chosen = _choose(kinds, topic, method, grep)
             _show_lines(console, file, chosen, (lambda: time.sleep(LOOK_AGAIN)) if follow else None)
@@ -73,6 +84,22 @@ def _show_diagram(
     width = max(NARROWEST, console.width) if console.is_terminal else UNCUT
     text = traffic.diagram(width=width, ascii=console.options.ascii_only)
     console.print(Text(text), soft_wrap=True)
+
+
+def _write_page(
+    file: str, kinds: tuple[str, ...], topic: str | None, method: str | None, folder: Path
+) -> None:
+    from rpcfake import Traffic
+    from rpcfake.traffic.report import Entry, Sheet, write_report
+
+    traffic = Traffic.load(file).select(kinds or [*Kind], topic, method)
+    # What is secret was decided when the cassette was written.
+    sheet = Sheet.of(traffic, redact=False)
+    try:
+        path = write_report([Entry(file, [sheet])], folder, f"rpcfake: traffic of {file}")
+    except OSError as error:
+        raise click.ClickException(f"{folder} can't be written: {error.strerror}") from None
+    click.echo(f"wrote {path}", err=True)
 
 
 def _choose(

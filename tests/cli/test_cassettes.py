@@ -165,3 +165,54 @@ def test_diff_refuses_what_makes_no_sense(cassette: Path) -> None:
     assert result.exit_code == 2
     assert "times=True needs order='total', not 'none'" in result.stderr
     assert run("diff", cassette).exit_code == 2
+
+
+# A page
+
+
+def test_show_writes_a_page(cassette: Path, tmp_path: Path) -> None:
+    result = run("show", cassette, "--html", tmp_path / "made" / "page")
+    path = tmp_path / "made" / "page" / "index.html"
+    assert (result.exit_code, result.output) == (0, f"wrote {path}\n")
+    page = path.read_text(encoding="utf-8")
+    assert f"<title>rpcfake: traffic of {cassette}</title>" in page
+    assert "call price(item='tea')" in page
+    assert "mail" in page
+
+
+def test_the_page_shows_what_was_chosen(cassette: Path, tmp_path: Path) -> None:
+    run("show", cassette, "--html", tmp_path, "--topic", "shop", "--kind", "call")
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert "call price(item='tea')" in page
+    assert "reply to price" not in page
+    assert "mail" not in page
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (["--follow"], "--html goes with neither --follow nor --grep"),
+        (["--grep", "tea"], "--html goes with neither --follow nor --grep"),
+        (["--diagram"], "--diagram goes with neither --html, --follow nor --grep"),
+    ],
+)
+def test_a_page_has_filters_of_its_own(
+    cassette: Path, tmp_path: Path, options: list[str], text: str
+) -> None:
+    result = run("show", cassette, "--html", tmp_path / "page", *options)
+    assert result.exit_code == 2
+    assert text in result.output
+    assert not (tmp_path / "page").exists()
+
+
+def test_a_page_that_cannot_be_written_is_told(cassette: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    result = run("show", cassette, "--html", tmp_path / "file" / "below")
+    assert result.exit_code == 1
+    assert "can't be written: Not a directory" in result.output
+
+
+def test_of_what_is_no_cassette_no_page_is_made(tmp_path: Path) -> None:
+    (tmp_path / "bad.jsonl").write_text("no\n")
+    assert run("show", tmp_path / "bad.jsonl", "--html", tmp_path / "page").exit_code == 2
+    assert not (tmp_path / "page").exists()
