@@ -62,8 +62,8 @@ def works(python: str | Path, version: str) -> bool:
     return answer.stdout.strip() == version
 
 
-BENCHMARKS = ("bus", "cassettes", "kombu", "oslo")
-"""The first two need no broker and no extra."""
+BENCHMARKS = ("bus", "cassettes", "report", "kombu", "oslo")
+"""The first two need no broker, no browser and no extra."""
 
 RUNNING = f"{sys.version_info[0]}.{sys.version_info[1]}"
 PYTHONS = find_pythons()
@@ -154,6 +154,13 @@ def bench(session: nox.Session) -> None:
     rest = [argument for argument in session.posargs if argument not in BENCHMARKS]
     for name in chosen:
         session.run("python", f"tests/benchmarks/bench_{name}.py", *rest, env=INSTALLED_ONLY)
+
+
+@nox.session(python=PYTHON)
+def pictures(session: nox.Session) -> None:
+    """The pictures of the documentation, taken anew. It needs Chromium."""
+    session.install(".", *group("test"))
+    session.run("python", "docs/images/shoot.py", env=INSTALLED_ONLY)
 
 
 @nox.session(python=PYTHON)

@@ -157,9 +157,9 @@
     const badge = outcome ? [make("span", `badge ${outcome}`, outcome)] : [];
     const how = [];
     if (took !== null) how.push(`${took.toFixed(took < 1 ? 3 : 1)} s`);
-    for (const [key, value] of Object.entries(sheet?.made_by ?? {}))
-      if (key === "seed" || key === "schedule") how.push(`${key} ${value}`);
-      else if (key === "name") how.push(value);
+    const { name: recorder, schedule, seed } = sheet?.made_by ?? {};
+    if (recorder) how.push(recorder);
+    if (schedule && schedule !== "fifo") how.push(`schedule ${schedule}, seed ${seed}`);
     field("which").replaceChildren(...badge, ` ${visible(name)} `, make("small", "", how.join(", ")));
     field("notes").replaceChildren(...notes.map(note));
     field("bus-label").hidden = sheets < 2;
