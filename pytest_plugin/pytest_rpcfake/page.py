@@ -8,11 +8,13 @@ report of the test's teardown; whoever writes the page gathers them.
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from pytest_rpcfake.lease import Lease
 from pytest_rpcfake.report import find_used
 from pytest_rpcfake.run import Run
 from rpcfake import Redaction
@@ -53,10 +55,17 @@ class Maker:
         ]
         if report.when == "teardown" and (leases := find_used(self._run, item)):
             redactor = Redactor(self._rules)
-            sheets = [Sheet.with_redactor(lease.traffic, redactor) for lease in leases]
+            sheets = list(self._sheets(leases, redactor))
             notes = [(title, redactor.redact(text)[:LONGEST]) for title, text in self._notes]
             setattr(report, CARRIED, [[list(sheet) for sheet in sheets], notes])
         return report
+
+    def _sheets(self, leases: list[Lease[Any]], redactor: Redactor) -> Iterator[Sheet]:
+        for lease in leases:
+            try:
+                yield Sheet.with_redactor(lease.traffic, redactor)
+            except Exception as error:  # a project's own codec may raise anything
+                self._notes.append(("No diagram", f"{type(error).__name__}: {error}"))
 
 
 class Writer:
@@ -77,6 +86,7 @@ class Writer:
         test = self._tests.setdefault(report.nodeid, _Test(report))
         test.add(report, self._outcome(report))
         if carried is not None:
+            test.has_bus = True
             test.sheets = [Sheet(*sheet) for sheet in carried[0]]
             test.notes = [(title, text) for title, text in carried[1]]
         if report.when == "teardown":  # it may run once more, by a plugin that repeats tests
@@ -95,7 +105,7 @@ class Writer:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
         tests = sorted([*self._done, *self._tests.values()], key=lambda test: test.at)
-        shown = [test.entry() for test in tests if test.sheets]
+        shown = [test.entry() for test in tests if test.has_bus]
         title = f"rpcfake: traffic of {plural(len(shown), 'test')}"
         if len(shown) < len(tests):
             title += f" of {len(tests):,}"
@@ -116,6 +126,7 @@ class _Test:
     def __init__(self, report: pytest.TestReport) -> None:
         file, line, _ = report.location
         self.at = file, line or 0
+        self.has_bus = False
         self.sheets: list[Sheet] = []
         self.notes: list[tuple[str, str]] = []
         self._name = report.nodeid

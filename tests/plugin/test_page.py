@@ -155,6 +155,28 @@ def test_all_buses_of_a_test_are_there(project: Project) -> None:
     assert (threads["clock"], len(threads["lines"])) == ("real", 2)
 
 
+def test_traffic_that_cannot_be_read_breaks_nothing(project: Project) -> None:
+    source = """
+    import pytest, shop
+
+    class Odd:
+        name = "odd"
+        def encode(self, value):
+            return "text"
+        def decode(self, text):
+            raise ZeroDivisionError("so it is")
+
+    @pytest.mark.rpc_bus(codec=Odd(), allow={"untaken"})
+    def test_it(rpc_bus):
+        shop.cast()
+    """
+    result = project.run(source, "--rpcfake-report=page")
+    result.assert_outcomes(passed=1, errors=1)  # the plugin reads it at the end, too
+    (entry,) = read(project).values()
+    assert (entry["outcome"], entry["sheets"]) == ("error", 0)
+    assert entry["notes"][-1] == ["No diagram", "ZeroDivisionError: so it is"]
+
+
 def test_a_bus_of_wider_scope_shows_each_test_its_own(project: Project) -> None:
     source = """
     import pytest, shop

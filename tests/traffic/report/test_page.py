@@ -518,6 +518,17 @@ def test_where_no_test_used_a_bus_it_says_so(opened: Callable[..., Report]) -> N
     assert shown.page.get_by_text("No test used a bus.").is_visible()
 
 
+def test_a_test_whose_traffic_could_not_be_read(opened: Callable[..., Report]) -> None:
+    note = ("No diagram", "ZeroDivisionError: so it is")
+    shown = opened(entry("test_a", small()), entry("test_b", outcome="passed", notes=[note]))
+    shown.page.get_by_role("button", name="test_b").click()
+    shown.page.get_by_text("No diagram").click()
+    assert shown.page.get_by_text(note[1]).is_visible()
+    assert not shown.page.locator("#diagram").is_visible()
+    shown.page.get_by_role("button", name="test_a").click()
+    assert shown.lines() == LINES
+
+
 def test_a_bus_on_which_nothing_happened(opened: Callable[..., Report]) -> None:
     shown = opened(Bus().traffic)
     assert shown.count() == "0 lines"
