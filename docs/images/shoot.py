@@ -1,7 +1,4 @@
-"""Takes the pictures of the documentation: the report on the example project, in headless Chromium.
-
-    nox -s pictures
-"""
+"""`nox -s pictures`: the report on the example project, in headless Chromium."""
 
 from __future__ import annotations
 

@@ -191,13 +191,14 @@ def test_time_that_passes_is_seen(opened: Callable[..., Report]) -> None:
 
 def test_lanes_of_topics(opened: Callable[..., Report]) -> None:
     script = Script()
-    for number in (1, 2):
-        script.reply(script.taken(script.send("call", "shop", "buy"), f"shop#{number}"), number)
+    for topic in ("shop", "test"):
+        for number in (1, 2):
+            script.reply(script.taken(script.send("call", topic, "do"), f"{topic}#{number}"), 1)
     shown = opened(script.traffic)
-    assert shown.lanes() == ["test", "shop#1", "shop#2"]
+    assert shown.lanes() == ["test", "shop#1", "shop#2", "test#1", "test#2"]
     shown.page.get_by_label("Lanes").select_option("topics")
-    assert shown.lanes() == ["test", "shop"]
-    assert len(shown.lines()) == 4
+    assert shown.lanes() == ["test", "shop", "test"]
+    assert len(shown.lines()) == 8
 
 
 def test_ten_thousand_messages_are_drawn_as_they_come_into_view(

@@ -233,13 +233,15 @@
   // Which lane of those that are shown each lane of the sheet is.
   function merged() {
     const byTopic = field("by").value === "topic";
-    const names = new Map();
+    const names = [];
+    const known = new Map();
     const numbers = sheet.lanes.map(([name, topic]) => {
-      const lane = byTopic ? topic || name : name;
-      if (!names.has(lane)) names.set(lane, names.size);
-      return names.get(lane);
+      // The test's own lane has no topic, and none of the topics is it, whatever it is called.
+      const [key, shown] = byTopic && topic ? [`topic ${topic}`, topic] : [name, name];
+      if (!known.has(key)) known.set(key, names.push(shown) - 1);
+      return known.get(key);
     });
-    return [[...names.keys()], numbers];
+    return [names, numbers];
   }
 
   function lay() {
