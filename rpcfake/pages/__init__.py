@@ -18,7 +18,13 @@ _HERE = Path(__file__).parent
 
 
 def render(
-    folder: Path, name: str, data: Iterable[tuple[str, str]], *, style: str = "", **names: Any
+    folder: Path,
+    name: str,
+    data: Iterable[tuple[str, str]],
+    *,
+    scripts: Iterable[str] = (),
+    style: str = "",
+    **names: Any,
 ) -> Iterator[str]:
     """The parts of a page, in order.
 
@@ -28,6 +34,7 @@ def render(
         folder: has ``<name>.html``, which extends ``base.html``, ``<name>.css`` and ``<name>.js``.
         name: of these three files.
         data: what the script reads: ids of elements, each with JSON as `embedded` gives it.
+        scripts: names of more files of the script, before ``<name>.js``. All share their names.
         style: more of the style sheet. (A style attribute would break the page's own policy.)
         names: what the template is told.
     """
@@ -43,7 +50,9 @@ def render(
     environment.filters["printable"] = printable
     environment.filters["breakable"] = breakable
     styles = _read(_HERE / "base.css") + _read(folder / f"{name}.css") + style
-    script = _read(_HERE / "base.js") + _read(folder / f"{name}.js")
+    files = [_HERE / "base.js", *(folder / f"{each}.js" for each in (*scripts, name))]
+    # In a function: a browser has names such as `open` and `scroll` of its own.
+    script = "\n".join(["(() => {", *map(_read, files), "})();"])
     yield from environment.get_template(f"{name}.html").generate(
         names,
         data=data,

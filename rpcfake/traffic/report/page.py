@@ -10,6 +10,7 @@ from rpcfake import pages
 from rpcfake.traffic.report.sheet import Sheet
 
 _FILES = Path(__file__).parent / "files"
+_SCRIPTS = ("sheet", "drawing", "diagram", "details", "mermaid", "tests")
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ def write_report(entries: Sequence[Entry], folder: Path, title: str) -> Path:
     Raises:
         OSError: it can't be written; what was there stays.
     """
-    return pages.write(folder, pages.render(_FILES, "report", _data(entries, title), title=title))
+    parts = pages.render(_FILES, "report", _data(entries, title), scripts=_SCRIPTS, title=title)
+    return pages.write(folder, parts)
 
 
 def _data(entries: Sequence[Entry], title: str) -> Iterator[tuple[str, str]]:
