@@ -8,7 +8,7 @@ report of the test's teardown; whoever writes the page gathers them.
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from pytest_rpcfake.report import find_used
 from pytest_rpcfake.run import Run
 from rpcfake import Redaction
 from rpcfake.traffic.cassette.redaction import Redactor
-from rpcfake.traffic.report import Entry, Sheet, write_report
+from rpcfake.traffic.report import Entry, Sheet, learn, write_report
 from rpcfake.traffic.text import plural
 
 LONGEST = 100_000
@@ -54,18 +54,24 @@ class Maker:
             if title.startswith("rpcfake leftovers")
         ]
         if report.when == "teardown" and (leases := find_used(self._run, item)):
-            redactor = Redactor(self._rules)
-            sheets = list(self._sheets(leases, redactor))
-            notes = [(title, redactor.redact(text)[:LONGEST]) for title, text in self._notes]
-            setattr(report, CARRIED, [[list(sheet) for sheet in sheets], notes])
+            setattr(report, CARRIED, self._carried(item.nodeid, leases))
         return report
 
-    def _sheets(self, leases: list[Lease[Any]], redactor: Redactor) -> Iterator[Sheet]:
+    def _carried(self, name: str, leases: list[Lease[Any]]) -> list[Any]:
+        """The name of a test, its sheets and its notes, without any secret that one of them
+        tells."""
+        redactor = Redactor(self._rules)
+        readable = []
         for lease in leases:
             try:
-                yield Sheet.with_redactor(lease.traffic, redactor)
+                learn(lease.traffic, redactor)
+                readable.append(lease.traffic)
             except Exception as error:  # a project's own codec may raise anything
                 self._notes.append(("No diagram", f"{type(error).__name__}: {error}"))
+        redactor.learn([text for _, text in self._notes])
+        sheets = [list(Sheet.redacted(traffic, redactor)) for traffic in readable]
+        notes = [(title, _clip(redactor.redact_shortened(text))) for title, text in self._notes]
+        return [redactor.redact_shortened(name), sheets, notes]
 
 
 class Writer:
@@ -75,22 +81,45 @@ class Writer:
     def __init__(self, config: pytest.Config, folder: Path) -> None:
         self._config = config
         self._folder = folder
-        self._tests: dict[str, _Test] = {}
+        self._order: dict[str, int] = {}
+        self._tests: dict[tuple[str, Any], _Test] = {}
         self._done: list[_Test] = []
         self._told = ""
+
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Whether the page can be written is told before the tests run, not after."""
+        if session.config.option.collectonly:
+            return
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise pytest.UsageError(
+                f"--rpcfake-report: {self._folder} can't be made a folder: {error.strerror}"
+            ) from None
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self._remember([item.nodeid for item in session.items])
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
+        self._remember(ids)
+
+    def _remember(self, ids: list[str]) -> None:
+        """On the page tests stand as they were collected, whoever runs them, and when."""
+        for id in ids:
+            self._order.setdefault(id, len(self._order))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         # Nobody else who keeps reports needs to keep this.
         carried = report.__dict__.pop(CARRIED, None)
-        test = self._tests.setdefault(report.nodeid, _Test(report))
+        key = report.nodeid, getattr(report, "node", None)  # xdist may run a test on several nodes
+        test = self._tests.setdefault(key, _Test(report.nodeid))
         test.add(report, self._outcome(report))
         if carried is not None:
-            test.has_bus = True
-            test.sheets = [Sheet(*sheet) for sheet in carried[0]]
-            test.notes = [(title, text) for title, text in carried[1]]
+            test.carry(*carried)
         if report.when == "teardown":  # it may run once more, by a plugin that repeats tests
-            self._done.append(self._tests.pop(report.nodeid))
+            self._done.append(self._tests.pop(key))
 
     def _outcome(self, report: pytest.TestReport) -> str:
         """As pytest and its plugins call it; empty where there is nothing to tell."""
@@ -104,7 +133,10 @@ class Writer:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
-        tests = sorted([*self._done, *self._tests.values()], key=lambda test: test.at)
+        tests = [*self._done, *self._tests.values()]
+        if not tests:  # a page of another run is worth more than an empty one
+            return
+        tests.sort(key=lambda test: self._order.get(test.id, len(self._order)))
         shown = [test.entry() for test in tests if test.has_bus]
         title = f"rpcfake: traffic of {plural(len(shown), 'test')}"
         if len(shown) < len(tests):
@@ -117,48 +149,56 @@ class Writer:
             self._told = f"the traffic of {plural(len(shown), 'test')} is in {_short(path)}"
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        terminalreporter.write_sep("-", f"rpcfake: {self._told}")
+        if self._told:
+            terminalreporter.write_sep("-", f"rpcfake: {self._told}")
 
 
 class _Test:
     """What the reports said of one test."""
 
-    def __init__(self, report: pytest.TestReport) -> None:
-        file, line, _ = report.location
-        self.at = file, line or 0
+    def __init__(self, id: str) -> None:
+        self.id = id
         self.has_bus = False
-        self.sheets: list[Sheet] = []
-        self.notes: list[tuple[str, str]] = []
-        self._name = report.nodeid
+        self._name = id
+        self._sheets: list[Sheet] = []
+        self._notes: list[tuple[str, str]] = []
         self._outcome = ""
         self._seconds = 0.0
 
     def add(self, report: pytest.TestReport, outcome: str) -> None:
-        self._seconds += report.duration
+        if getattr(report, "context", None) is not None:  # of a part of it: a subtest
+            if not report.failed:
+                return
+            outcome = report.outcome
+        else:
+            self._seconds += report.duration
         # What goes wrong at teardown counts, but not over what did before.
         if not self._outcome or (outcome in BAD and self._outcome not in BAD):
             self._outcome = outcome
 
+    def carry(self, name: str, sheets: list[list[Any]], notes: list[tuple[str, str]]) -> None:
+        self.has_bus = True
+        self._name = name
+        self._sheets = [Sheet(*sheet) for sheet in sheets]
+        self._notes = [(title, text) for title, text in notes]
+
     def entry(self) -> Entry:
-        return Entry(self._name, self.sheets, self._outcome, round(self._seconds, 6), self.notes)
+        return Entry(self._name, self._sheets, self._outcome, round(self._seconds, 6), self._notes)
 
 
 def register(config: pytest.Config, run: Run, folder: Path, rules: Redaction) -> None:
-    """Have the page written at the end of this run.
-
-    Raises:
-        pytest.UsageError: the folder can't be made.
-    """
+    """Have the page written at the end of this run."""
     config.pluginmanager.register(Maker(run, rules), "rpcfake-page-maker")
-    if hasattr(config, "workerinput"):  # a worker of xdist
-        return
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise pytest.UsageError(
-            f"--rpcfake-report: {folder} can't be made a folder: {error.strerror}"
-        ) from None
-    config.pluginmanager.register(Writer(config, folder), "rpcfake-page-writer")
+    if not hasattr(config, "workerinput"):  # that of a worker of xdist
+        config.pluginmanager.register(Writer(config, folder), "rpcfake-page-writer")
+
+
+def _clip(text: str) -> str:
+    """The text, or its beginning and its end, where the error and its line stand."""
+    if len(text) <= LONGEST:
+        return text
+    half = LONGEST // 2
+    return f"{text[:half]}\n… {len(text) - LONGEST:,} characters left out …\n{text[-half:]}"
 
 
 def _short(path: Path) -> str:

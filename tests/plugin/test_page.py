@@ -219,6 +219,91 @@ def test_no_secret_is_on_the_page(project: Project) -> None:
     assert "[redacted #1]" in page
 
 
+def test_what_one_bus_or_the_failure_tells_is_secret_on_all(project: Project) -> None:
+    source = """
+    import pytest, rpcfake
+
+    def send(**args):
+        rpcfake.call({}, "shop", {"method": "pay", "args": args})
+
+    @pytest.mark.parametrize("password", ["open-sesame-1"])
+    def test_it(rpc_bus_factory, password):
+        for args in ({"note": "zebra-secret-2 and zebra-secret-3"}, {"password": "zebra-secret-2"}):
+            with rpc_bus_factory() as bus:
+                bus.stub("shop", "pay").returns(1)
+                send(**args, token=password)
+        raise ValueError("token=zebra-secret-3")
+    """
+    project.run(source, "--rpcfake-report=page").assert_outcomes(failed=1)
+    page = (project.pytester.path / "page" / "index.html").read_text(encoding="utf-8")
+    for secret in ("open-sesame-1", "zebra-secret"):
+        assert secret not in page
+    (name,) = read(project)
+    assert name.startswith("test_it.py::test_it[[redacted #")
+
+
+@pytest.mark.parametrize(
+    "options", [["--collect-only"], ["-k", "zzz"], ["--fixtures"], ["nowhere.py"], ["--help"]]
+)
+def test_who_runs_no_test_leaves_the_page_alone(project: Project, options: list[str]) -> None:
+    project.run(TESTS, "--rpcfake-report=page")
+    project.run(TESTS, "--rpcfake-report=page", *options)
+    assert outcomes(read(project)) == OUTCOMES
+    project.run(TESTS, "--rpcfake-report=other", *options)
+    assert not (project.pytester.path / "other" / "index.html").exists()
+
+
+def test_subtests_are_parts_of_their_test(project: Project) -> None:
+    source = """
+    import pytest, shop, unittest
+
+    @pytest.mark.rpc_bus
+    class TestIt(unittest.TestCase):
+        def setUp(self):
+            self.rpc_bus.stub("shop", "price").returns(3)
+
+        def test_passes(self):
+            for number in range(2):
+                with self.subTest(number=number):
+                    shop.call()
+
+        def test_fails(self):
+            for number in range(2):
+                with self.subTest(number=number):
+                    assert shop.call() == 3 + number
+    """
+    project.run(source, "--rpcfake-report=page")
+    entries = read(project)
+    assert outcomes(entries)["TestIt::test_passes"] == "passed"
+    assert outcomes(entries)["TestIt::test_fails"] == "failed"
+
+
+def test_of_a_very_long_failure_both_ends_are_there(project: Project) -> None:
+    source = """
+    def test_it(rpc_bus):
+        raise ValueError("x" * 150_000 + " the end")
+    """
+    project.run(source, "--rpcfake-report=page")
+    ((_, text),) = read(project)["test_it.py::test_it"]["notes"]
+    assert len(text) < 100_100
+    assert re.search(r"x\n… \d+,\d+ characters left out …\nx", text)
+    assert "the end" in text
+    assert text.rstrip().endswith("test_it.py:3: ValueError")
+
+
+def test_tests_stand_as_they_were_collected_under_xdist_too(project: Project) -> None:
+    pytest.importorskip("xdist")
+    source = """
+    import pytest
+
+    @pytest.mark.parametrize("number", range(20))
+    def test_it(rpc_bus, number):
+        pass
+    """
+    project.run_apart(source, "--rpcfake-report=page", "-n3", "-p", "no:randomly")
+    assert [*read(project)] == [f"test_it.py::test_it[{number}]" for number in range(20)]
+
+
 def test_the_page_is_the_same_under_xdist(project: Project) -> None:
     pytest.importorskip("xdist")
     alone = project.run_apart(TESTS, "--rpcfake-report=alone", "-p", "no:randomly")

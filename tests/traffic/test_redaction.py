@@ -270,3 +270,63 @@ def test_a_stream_is_redacted_too(tmp_path: Path) -> None:
 @given(value=plain_values)
 def test_without_secrets_nothing_changes(value: Any) -> None:
     assert Redactor(Redaction()).redact(value) == value
+
+
+def test_what_is_kept_is_kept_in_texts_too() -> None:
+    redact = Redactor(Redaction(keep=("X-Token",))).redact
+    text = (
+        "x_token=abc-123-def, {'x-token': 'abc-123-def'}, token_type=bearer, my_x_token=abcd-1234"
+    )
+    assert redact(text) == text.replace("my_x_token=abcd-1234", "my_x_token=[redacted #1]")
+
+
+@given(st.lists(st.text("ab", min_size=8, max_size=40), min_size=1, max_size=20))
+def test_secrets_that_begin_alike_are_all_found(secrets: list[str]) -> None:
+    redactor = Redactor(Redaction())
+    whole = [f"gAAA{secret}" for secret in secrets]
+    redactor.learn({"token": whole})
+    for secret in whole:
+        redacted = redactor.redact(f"- {secret} -")
+        assert secret not in redacted
+        assert redactor.has_known(f'"{secret}"')
+
+
+def test_bytes_are_known_elsewhere() -> None:
+    redactor = Redactor(Redaction())
+    assert redactor.redact({"password": b"open-sesame"}) == {"password": "[redacted #1]"}
+    assert redactor.redact("not open-sesame") == "not [redacted #1]"
+
+
+class Odd:
+    """Like an array: it says nothing when it is compared."""
+
+    def __eq__(self, other: object) -> bool:
+        raise ValueError("the truth value is ambiguous")
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def test_what_cannot_be_compared_is_left_alone() -> None:
+    odd = Odd()
+    assert Redactor(Redaction()).redact({"x": odd})["x"] is odd
+    assert Redactor(Redaction()).redact({"password": odd})["password"] == "[redacted #1]"
+
+
+@given(st.integers(6, 19), st.integers(6, 19), st.sampled_from(["...", "…"]))
+def test_what_is_left_of_a_secret_that_was_cut(head: int, tail: int, cut: str) -> None:
+    redactor = Redactor(Redaction())
+    secret = "open-sesame-says-ali"
+    redactor.learn({"password": secret})
+    text = f"assert ['{secret[:head]}{cut}{secret[-tail:]}'] == ['...', 'nothing...else']"
+    assert redactor.redact_shortened(text) == (
+        f"assert ['{MARKS[0]}{cut}{MARKS[0]}'] == ['...', 'nothing...else']"
+    )
+
+
+def test_a_cut_between_two_secrets() -> None:
+    redactor = Redactor(Redaction())
+    redactor.learn({"password": "alphabetagamma", "token": "alphabet-soup-7"})
+    # Which one a common beginning is of nobody can say.
+    assert redactor.redact_shortened("alphabet... agamma ...agamma...x") == (
+        "[redacted #2]... agamma ...[redacted #1]...x"
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,12 +29,21 @@ SHORTEST = 4
 CERTAIN = 8
 """Characters of one that is replaced even inside a longer word."""
 
+LONGEST_NAME = 80
+"""Characters of a name that is looked at in a text."""
+
+STUMP = 6
+"""Characters of a secret that are left where it was cut, and tell too much."""
+NEAR = 400
+"""Characters beside a cut that are looked at."""
+
 KEEP = ("tokentype", "tokencount", "tokenscount", "numtokens", "maxtokens")
 """Names that look secret, and tell about secrets only."""
 
 MARK = re.compile(r"\[redacted #\d+\]")
 """What stands for a secret."""
 _MARKS = re.compile(r"\[redacted #(\d{1,18})\]")
+_CUTS = re.compile(r"\.\.\.|…")
 _JOINTS = str.maketrans("", "", "_- .")
 
 _IN_TEXTS = (
@@ -136,11 +145,12 @@ class Redactor:
         self._own_patterns = tuple(map(re.compile, rules.patterns))
         self._marks: dict[str, str] = {}
         self._last = 0
-        # What was found to be secret, by its first characters, and by those of the forms in which
-        # it may stand in JSON or in a repr.
-        self._secrets: dict[str, list[str]] = {}
-        self._forms: dict[str, list[str]] = {}
+        # What was found to be secret, with its mark; and all forms in which it may stand in JSON or
+        # in a repr. Of both, the lengths by the first characters: many begin alike.
         self._of: dict[str, str] = {}
+        self._lengths: dict[str, list[int]] = {}
+        self._forms: set[str] = set()
+        self._lengths_of_forms: dict[str, list[int]] = {}
         self._known: dict[str, bool] = {}
 
     def suspects(self, text: str) -> bool:
@@ -159,12 +169,12 @@ class Redactor:
 
     def has_known(self, text: str) -> bool:
         """Whether something stands in it that was found to be secret at another place."""
-        forms = self._forms
+        forms, lengths = self._forms, self._lengths_of_forms
         return bool(forms) and any(
-            text.startswith(form, place)
+            text[place : place + length] in forms
             for place in range(len(text) - SHORTEST + 1)
-            if text[place : place + SHORTEST] in forms
-            for form in forms[text[place : place + SHORTEST]]
+            if text[place : place + SHORTEST] in lengths
+            for length in lengths[text[place : place + SHORTEST]]
         )
 
     def reserve(self, text: str) -> None:
@@ -187,6 +197,21 @@ class Redactor:
                 return [self.redact(each) for each in value]
         return value
 
+    def redact_shortened(self, text: str) -> str:
+        """A text without secrets, where somebody may have cut them: ``open-ses...me-1``."""
+        text = self.redact(text)
+        stumps = [
+            (*stump, mark)
+            for cut in _CUTS.finditer(text)
+            for secret, mark in self._of.items()
+            for stump in _stumps(secret, text, cut)
+        ]
+        rest = len(text)
+        for end, begin, mark in sorted(stumps, reverse=True):
+            if end <= rest:
+                text, rest = text[:begin] + mark + text[end:], begin
+        return text
+
     def mark(self, secret: Any, *, elsewhere: bool = True) -> str:
         """What stands for a secret; the same for what is equal. It is looked for ``elsewhere``."""
         text = (
@@ -205,7 +230,7 @@ class Redactor:
         return mark
 
     def _of_key(self, key: Any, value: Any) -> Any:
-        if value in (None, "", True, False) or not self._is_secret(str(key)):
+        if _tells_nothing(value) or not self._is_secret(str(key)):
             return self.redact(value)
         return self.mark(value)
 
@@ -235,7 +260,7 @@ class Redactor:
 
     def _without_known(self, text: str, shortest: int = SHORTEST) -> str:
         """The text without what was found to be secret at another place."""
-        if not self._secrets:
+        if not self._of:
             return text
         parts, begin, place = [], 0, 0
         while place <= len(text) - SHORTEST:
@@ -248,10 +273,11 @@ class Redactor:
         return "".join([*parts, text[begin:]])
 
     def _secret_at(self, text: str, place: int, shortest: int) -> str | None:
-        for secret in self._secrets.get(text[place : place + SHORTEST], ()):
-            if len(secret) < shortest or not text.startswith(secret, place):
+        for length in self._lengths.get(text[place : place + SHORTEST], ()):
+            secret = text[place : place + length]
+            if length < shortest or secret not in self._of:
                 continue
-            if len(secret) >= CERTAIN or _is_word(text, place, place + len(secret)):
+            if length >= CERTAIN or _is_word(text, place, place + length):
                 return secret
         return None
 
@@ -268,6 +294,8 @@ class Redactor:
 
     def _loose(self, found: re.Match[str]) -> str:
         """What only looks like a secret is none elsewhere, unless it is hardly anything else."""
+        if _plain(_name_at(found.string, found.start())) in self._keep:
+            return found[0]
         secret = found["secret"]
         certain = len(secret) >= CERTAIN and any(map(str.isdigit, secret))
         return self._replaced(found, elsewhere=certain)
@@ -288,16 +316,34 @@ class Redactor:
         """Look for it in other texts too."""
         if secret in self._of:
             return
-        self._of[secret] = mark
-        known = self._secrets.setdefault(secret[:SHORTEST], [])
-        known.append(secret)
-        known.sort(key=len, reverse=True)
-        quoted = {json.dumps(secret, ensure_ascii=ascii)[1:-1] for ascii in (False, True)}
-        for form in sorted({secret, repr(secret)[1:-1], *quoted}):
-            self._forms.setdefault(form[:SHORTEST], []).append(form)
-            if form not in self._of and form == repr(secret)[1:-1]:
-                self._of[form] = mark
-                self._secrets.setdefault(form[:SHORTEST], []).insert(0, form)
+        shown = repr(secret)[1:-1]
+        quoted = (json.dumps(secret, ensure_ascii=ascii)[1:-1] for ascii in (False, True))
+        for text in (secret, shown):
+            self._of.setdefault(text, mark)
+            _note_length(self._lengths, text)
+        for form in (secret, shown, *quoted):
+            self._forms.add(form)
+            _note_length(self._lengths_of_forms, form)
+
+
+def _note_length(lengths: dict[str, list[int]], text: str) -> None:
+    """The longest come first."""
+    known = lengths.setdefault(text[:SHORTEST], [])
+    if len(text) not in known:
+        known.append(len(text))
+        known.sort(reverse=True)
+
+
+def _stumps(secret: str, text: str, cut: re.Match[str]) -> Iterator[tuple[int, int]]:
+    """Where a secret's beginning stands before a cut, or its end behind it: ends and begins."""
+    before = text[max(cut.start() - NEAR, 0) : cut.start()]
+    place = before.find(secret[:STUMP])
+    if place >= 0 and len(secret) > STUMP and secret.startswith(before[place:]):
+        yield cut.start(), cut.start() - len(before) + place
+    behind = text[cut.end() : cut.end() + NEAR]
+    place = behind.find(secret[-STUMP:])
+    if place >= 0 and len(secret) > STUMP and secret.endswith(behind[: place + STUMP]):
+        yield cut.end() + place + STUMP, cut.end()
 
 
 def _is_word(text: str, start: int, end: int) -> bool:
@@ -305,6 +351,23 @@ def _is_word(text: str, start: int, end: int) -> bool:
     before = start > 0 and _is_letter(text[start - 1]) and _is_letter(text[start])
     after = end < len(text) and _is_letter(text[end]) and _is_letter(text[end - 1])
     return not before and not after
+
+
+def _tells_nothing(value: Any) -> bool:
+    """Whether a value is no secret whatever its key is called. (What a codec of its own carries
+    may be equal to nothing, or refuse to say.)"""
+    if isinstance(value, bool | int | float):
+        return value in (True, False)
+    return value is None or (isinstance(value, str) and not value)
+
+
+def _name_at(text: str, place: int) -> str:
+    """The whole name that stands there, from its beginning."""
+    begin = place
+    while begin > max(place - LONGEST_NAME, 0) and re.match(r"[\w-]", text[begin - 1]):
+        begin -= 1
+    found = re.compile(r"[\w-]+").match(text, begin, place + LONGEST_NAME)
+    return found[0] if found else ""
 
 
 def _is_letter(char: str) -> bool:
@@ -315,6 +378,8 @@ def _texts(value: Any) -> Iterable[str]:
     match value:
         case str():
             yield value
+        case bytes():
+            yield value.decode("utf-8", "replace")
         case int() if value >= 10**5:
             yield str(value)
         case Mapping():

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -25,9 +27,13 @@ LONGEST = 100_000
 ROOM = 32 * 2**20
 """Characters of all payloads; those that come when it is used up are cut to `SHORT`."""
 SHORT = 1_000
+DEEPEST = 200
+"""Levels of a value of a codec of its own. What is below is told as Python tells it."""
 
 KINDS = tuple(map(str, Kind))
 WRONG = ("failure", "timeout", "dropped")
+OVER = ("failure", "ending", "requeued")
+"""After these a handler is not at work any more."""
 
 
 class Sheet(NamedTuple):
@@ -48,11 +54,15 @@ class Sheet(NamedTuple):
     @classmethod
     def of(cls, traffic: Traffic, redact: bool | Redaction = True) -> Sheet:
         """The sheet of some traffic, without its secrets."""
-        return cls.with_redactor(traffic, make_redactor(traffic, redact))
+        rules = check_redaction(redact)
+        redactor = None if rules is None else Redactor(rules)
+        if redactor is not None:
+            learn(traffic, redactor)
+        return cls.redacted(traffic, redactor)
 
     @classmethod
-    def with_redactor(cls, traffic: Traffic, redactor: Redactor | None) -> Sheet:
-        """The sheet of some traffic; its secrets are known from then on."""
+    def redacted(cls, traffic: Traffic, redactor: Redactor | None) -> Sheet:
+        """The sheet of some traffic, without the secrets that the redactor has learnt."""
         log, seqs = traffic._log, traffic._seqs
         if redactor is not None:
             log = _redacted(log, redactor)
@@ -64,24 +74,30 @@ class Sheet(NamedTuple):
         return cls(text, sent, sum(map(counts.__getitem__, WRONG)), tuple(traffic._topics()))
 
 
-def make_redactor(traffic: Traffic, redact: bool | Redaction) -> Redactor | None:
-    """What takes the secrets out of traffic and of all that is told beside; None: nothing does."""
-    rules = check_redaction(redact)
-    return None if rules is None else Redactor(rules)
+def learn(traffic: Traffic, redactor: Redactor) -> None:
+    """Have the secrets of traffic known, before any of it is told: one may be told before it is
+    known as one."""
+    log = traffic._log
+    opaque = log.origin.texts == "opaque"
+    decode = partial(_decode_told, log, redactor) if opaque else log.decode
+    Screen(Log(log.rows, decode, log.stop, log.origin), redactor, tracebacks=True)
 
 
 def _redacted(log: Log, redactor: Redactor) -> Log:
     """The same rows, without the secrets in what they carried."""
-    Screen(log, redactor, tracebacks=True)  # a secret may be told before it is known as one
     decode, opaque = log.decode, log.origin.texts == "opaque"
 
     def decode_redacted(text: str) -> Any:
-        value = decode(text)
         if opaque:
-            return redactor.redact(_told(value, redactor))
+            return redactor.redact(_decode_told(log, redactor, text))
+        value = decode(text)
         return redactor.redact(value) if redactor.suspects(text) else value
 
     return Log(log.rows, decode_redacted, log.stop, log.origin)
+
+
+def _decode_told(log: Log, redactor: Redactor, text: str) -> Any:
+    return _told(log.decode(text), redactor)
 
 
 class _Told:
@@ -94,15 +110,24 @@ class _Told:
         return self._shown
 
 
-def _told(value: Any, redactor: Redactor) -> Any:
+def _told(value: Any, redactor: Redactor, depth: int = 0) -> Any:
     """A value in which what is no JSON only tells what it is."""
     match value:
-        case None | bool() | int() | float() | str():
+        case None | bool() | int() | float() | str() | bytes():
             return value
-        case dict():
-            return {key: _told(each, redactor) for key, each in value.items()}
-        case list() | tuple():
-            return [_told(each, redactor) for each in value]
+        case dict() if depth < DEEPEST:
+            return {
+                key if isinstance(key, str | int | float | None) else _shown(key, redactor): _told(
+                    each, redactor, depth + 1
+                )
+                for key, each in value.items()
+            }
+        case list() | tuple() if depth < DEEPEST:
+            return [_told(each, redactor, depth + 1) for each in value]
+    return _shown(value, redactor)
+
+
+def _shown(value: Any, redactor: Redactor) -> _Told:
     return _Told(redactor.redact(_repr(value)))
 
 
@@ -141,6 +166,7 @@ class _Data:
             "records": [self._record(seq) for seq in self._seqs],
             "lines": lines,
             "lanes": [[name, self._topic_of(name)] for name in lanes],
+            "busy": self._busy(lanes),
             "hints": story.hints(self._lines),
             "names": list(self._names),
         }
@@ -177,6 +203,41 @@ class _Data:
     def _topic_of(self, lane: str) -> str:
         """The topic of a consumer; nothing for the test, and of one unseen what its name says."""
         return self._topics.get(lane, "" if lane == TEST else lane.removesuffix("#?"))
+
+    def _busy(self, lanes: Mapping[str, int]) -> list[list[int]]:
+        """From which line to which a lane has a handler at work: its number, first, last.
+
+        Of a cast nobody tells when its handler ended: here it does with the last that it did.
+        """
+        log, rows, lines = self._log, self._log.rows, self._lines
+        last: dict[int, int] = {}
+        over: set[int] = set()
+        for seq in range(min(self._seqs, default=log.stop), log.stop):
+            kind, _, cause = rows[seq][:3]
+            if cause is None:
+                continue
+            last[cause] = seq
+            if kind in OVER or (kind == Kind.REPLY and _asks(log, seq) == Kind.CALL):
+                over.add(cause)
+        spans: dict[int, list[list[int]]] = {}
+        for seq in self._seqs:
+            row = rows[seq]
+            if row[KIND] != Kind.TAKEN or row[CONSUMER] not in lanes:
+                continue
+            at_work = _asks(log, seq) in (Kind.CALL, Kind.MULTICALL) and seq not in over
+            # Where it was taken at once, the line of what was sent tells it.
+            begin = (
+                bisect_right(lines, seq) - 1 if self._told_by_send(seq) else bisect_left(lines, seq)
+            )
+            end = len(lines) - 1 if at_work else bisect_right(lines, last.get(seq, seq)) - 1
+            if begin <= end:
+                _join(spans.setdefault(lanes[row[CONSUMER]], []), begin, end)
+        return [[lane, *span] for lane, found in spans.items() for span in found]
+
+    def _told_by_send(self, taken: int) -> bool:
+        """Whether a message was taken as soon as it was sent, in the same line."""
+        place = bisect_right(self._lines, taken) - 1
+        return place >= 0 and self._lines[place] == self._log.rows[taken][CAUSE]
 
     def _record(self, seq: int) -> list[Any]:
         log = self._log
@@ -216,7 +277,21 @@ class _Data:
 def _by_number(lane: str) -> tuple[str, int, str]:
     """Sorts ``shop#2`` before ``shop#10``."""
     name, _, number = lane.rpartition("#")
-    return (name, int(number), "") if number.isdecimal() else (lane, 0, number)
+    counts = number.isdecimal() and len(number) < 20
+    return (name, int(number), "") if counts else (lane, 0, number)
+
+
+def _asks(log: Log, seq: int) -> Any:
+    """How the message of a row was sent."""
+    return log.rows[log.find_send(seq)][KIND]
+
+
+def _join(spans: list[list[int]], begin: int, end: int) -> None:
+    """One more, in the order of their beginnings; with the last where both overlap."""
+    if spans and begin <= spans[-1][1]:
+        spans[-1][1] = max(spans[-1][1], end)
+    else:
+        spans.append([begin, end])
 
 
 def _repr(value: Any) -> str:

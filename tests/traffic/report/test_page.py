@@ -269,6 +269,97 @@ def test_topics_methods_and_kinds_are_chosen(opened: Callable[..., Report]) -> N
     assert shown.lines() == [LINES[number] for number in (7, 8, 10)]
 
 
+def test_what_was_dropped_at_once_is_found(opened: Callable[..., Report]) -> None:
+    shown = opened(small())
+    shown.page.get_by_role("checkbox", name="dropped").check()
+    assert shown.lines() == [LINES[3]]
+    shown.page.get_by_role("checkbox", name="dropped").uncheck()
+    shown.page.get_by_role("searchbox").fill("dropped")
+    assert shown.lines() == [LINES[3]]
+
+
+def test_only_what_is_shown_has_handlers_at_work(opened: Callable[..., Report]) -> None:
+    shown = opened(small())
+    shown.page.get_by_label("Topic", exact=True).select_option("stock")
+    assert shown.page.locator("rect.busy").count() == 4  # the shop's and the stock's, twice
+    shown.page.get_by_label("Topic", exact=True).select_option("bank")
+    assert shown.page.locator("rect.busy").count() == 1
+
+
+# Where one is
+
+
+def scrolled(shown: Report) -> tuple[float, float]:
+    left, top = shown.page.evaluate(
+        "() => { const { scrollLeft, scrollTop } = document.getElementById('scroll');"
+        " return [scrollLeft, scrollTop]; }"
+    )
+    return left, top
+
+
+def scroll_to(shown: Report, top: int) -> None:
+    shown.page.evaluate("top => { document.getElementById('scroll').scrollTop = top; }", top)
+
+
+def test_another_test_is_shown_from_its_beginning(opened: Callable[..., Report]) -> None:
+    shown = opened(entry("test_a", large(200)), entry("test_b", large(200), large(100)))
+    scroll_to(shown, 5000)
+    shown.page.get_by_role("button", name="test_b").click()
+    assert scrolled(shown) == (0, 0)
+    scroll_to(shown, 2000)
+    shown.page.get_by_label("Bus").select_option("2 of 2")
+    assert scrolled(shown) == (0, 0)
+
+
+def test_who_has_gone_on_is_not_brought_back(opened: Callable[..., Report]) -> None:
+    shown = opened(large(200))
+    shown.line("buy(number=1)").click()
+    scroll_to(shown, 4000)
+    shown.page.set_viewport_size({"width": 1000, "height": 600})
+    shown.page.get_by_role("button", name="Close").click()
+    assert scrolled(shown) == (0, 4000)
+
+
+def test_what_is_chosen_is_in_view_sideways_too(opened: Callable[..., Report]) -> None:
+    script = Script()
+    taken = None
+    for number in range(100):
+        send = script.send("cast", f"topic-{number}", "do", by=taken)
+        taken = script.taken(send, f"topic-{number}#1")
+    shown = opened(script.traffic)
+    shown.page.locator("#scroll").focus()
+    for key in ("End", "Home"):
+        shown.press(key)
+        arrow = shown.page.locator("g.line[aria-selected=true] path.head").bounding_box()
+        assert 0 <= arrow["x"] <= 1280
+
+
+@pytest.mark.parametrize("size", [(640, 320), (320, 640), (740, 500)])
+def test_low_windows_can_be_used(opened: Callable[..., Report], size: tuple[int, int]) -> None:
+    width, height = size
+    entries = [
+        entry(f"test_{n}", small(), outcome="failed", notes=[("Failure", "x\n" * 99)])
+        for n in range(2)
+    ]
+    shown = opened(*entries, fragment="#0/0", viewport={"width": width, "height": height})
+    shown.page.get_by_text("Failure", exact=True).click()
+    shown.line("call buy").click()
+    for selector in ("#scroll", "#detail"):
+        part = shown.page.locator(selector)
+        part.scroll_into_view_if_needed()
+        assert part.bounding_box()["height"] > 90, selector
+    assert not shown.overflows()
+
+
+def test_a_phone_that_is_turned_shows_a_test(opened: Callable[..., Report]) -> None:
+    entries = [entry(f"test_{n}", small(), outcome="passed") for n in range(2)]
+    shown = opened(*entries, viewport={"width": 400, "height": 800})
+    assert not shown.page.locator("#main").is_visible()
+    shown.page.set_viewport_size({"width": 1000, "height": 800})
+    shown.page.locator("#main").wait_for()
+    assert shown.lines() == LINES
+
+
 # The causal tree
 
 
@@ -384,6 +475,26 @@ def test_enter_opens_escape_closes_and_arrows_go_on(opened: Callable[..., Report
     assert shown.page.evaluate("document.activeElement.id") == "scroll"
 
 
+def test_the_focus_is_never_lost(opened: Callable[..., Report]) -> None:
+    def focused() -> str:
+        return str(shown.page.evaluate("document.activeElement.id"))
+
+    shown = opened(small())
+    shown.line("call price(item='tea')").click()
+    shown.page.get_by_role("button", name="#0 call buy").focus()
+    shown.press("Enter")
+    assert focused() == "detail-title"
+    shown.press("Escape")
+    assert focused() == "scroll"
+    shown.page.get_by_role("searchbox").fill("no such thing")
+    shown.page.get_by_role("button", name="Show all").click()
+    assert focused() == "scroll"
+    shown.line("call buy").click()
+    shown.page.get_by_role("searchbox").fill("no such thing")
+    shown.page.get_by_role("button", name="Close").click()
+    assert focused() == "reset"
+
+
 def test_numbers_of_any_size_are_shown_as_they_are(opened: Callable[..., Report]) -> None:
     script = Script()
     script.send(
@@ -450,6 +561,33 @@ def test_mermaid_is_what_is_shown(opened: Callable[..., Report]) -> None:
         "    p1->>p2: call price(item='salt')\n"
         "    p2--xp1: failure in price#58; KeyError#58; 'salt'\n"
     )
+
+
+def test_mermaid_follows_the_filters(opened: Callable[..., Report]) -> None:
+    shown = opened(small())
+    shown.page.get_by_role("button", name="Mermaid").click()
+    assert "11 lines. As they are shown." in shown.detail()
+    shown.page.get_by_role("searchbox").fill("salt")
+    assert "4 lines. As they are shown." in shown.detail()
+    assert "tea" not in shown.page.get_by_label("Mermaid text").input_value()
+    shown.press("Escape")
+    shown.page.get_by_role("searchbox").fill("tea")
+    assert not shown.page.locator("#detail").is_visible()
+
+
+def test_more_than_mermaid_draws_is_told(opened: Callable[..., Report]) -> None:
+    shown = opened(large(800))
+    shown.page.get_by_role("button", name="Mermaid").click()
+    assert "1,600 lines. More than the 50,000 characters that Mermaid draws" in shown.detail()
+
+
+def test_dollars_are_no_formula(opened: Callable[..., Report]) -> None:
+    script = Script()
+    script.send("cast", "shop", "pay", {"note": "$$5 and $$6"})
+    shown = opened(script.traffic)
+    shown.page.get_by_role("button", name="Mermaid").click()
+    told = shown.page.get_by_label("Mermaid text").input_value()
+    assert "#36;#36;5 and #36;#36;6" in told
 
 
 # Tests
@@ -533,6 +671,7 @@ def test_a_test_whose_traffic_could_not_be_read(opened: Callable[..., Report]) -
 def test_a_bus_on_which_nothing_happened(opened: Callable[..., Report]) -> None:
     shown = opened(Bus().traffic)
     assert shown.count() == "0 lines"
+    assert shown.page.locator("#nothing").inner_text().strip() == "Nothing was sent."
 
 
 # Hostile texts

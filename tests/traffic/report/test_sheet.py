@@ -189,6 +189,94 @@ def test_what_is_no_json_is_shown_as_python_shows_it() -> None:
     assert there[2][3] == {"repr": "<Unseen whose repr raises ValueError>"}
 
 
+@pytest.mark.parametrize("key", [("tok", SECRET), SECRET.encode(), Card("ann", SECRET).owner])
+def test_keys_of_a_codec_of_its_own_tell_no_secret(key: Any) -> None:
+    bus = Bus(codec=AsIs())
+    bus.stub("shop", "pay").returns({key: 1})
+    bus.call({}, "shop", {"method": "pay", "args": {"password": SECRET, "card": {key: [1]}}})
+    assert SECRET not in Sheet.of(bus.traffic).text
+
+
+def test_what_leads_to_itself_is_told_as_python_tells_it() -> None:
+    bus = Bus(codec=AsIs())
+    endless: list[Any] = []
+    endless.append(endless)
+    bus.stub("shop", "pay").returns(endless)
+    bus.call({}, "shop", {"method": "pay"})
+    (value,) = records(json.loads(Sheet.of(bus.traffic).text))[2][3:]
+    assert value["repr"].startswith("[[[[")
+
+
+# Handlers at work
+
+
+def busy(traffic: Traffic) -> dict[str, list[list[int]]]:
+    """Of each consumer from which line to which it is at work."""
+    data = read(traffic)
+    found: dict[str, list[list[int]]] = {}
+    for lane, *span in data["busy"]:
+        found.setdefault(data["lanes"][lane][0], []).append(span)
+    return found
+
+
+def test_a_handler_is_at_work_from_its_message_to_its_last_answer() -> None:
+    script = Script()
+    outer = script.taken(script.send("call", "shop", "buy"), "shop#1")
+    inner = script.taken(script.send("call", "stock", "price", by=outer), "stock#1")
+    script.reply(inner, 3)
+    script.ending(inner)
+    script.send("cast", "mail", "send", by=outer)
+    script.reply(outer, 3)
+    script.ending(outer)
+    # Lines: buy, price, its reply, the cast, the reply.
+    assert busy(script.traffic) == {"shop#1": [[0, 4]], "stock#1": [[1, 2]]}
+
+
+def test_who_does_not_answer_is_at_work_to_the_end() -> None:
+    script = Script()
+    send = script.send("call", "shop", "buy")
+    script.taken(send, "shop#1")
+    script.taken(script.send("cast", "mail", "send"), "mail#1")
+    script.timeout(send)
+    script.send("cast", "shop", "buy")
+    assert busy(script.traffic) == {"shop#1": [[0, 3]], "mail#1": [[1, 1]]}
+
+
+def test_what_overlaps_is_one() -> None:
+    script = Script()
+    for _ in range(5):
+        script.taken(script.send("call", "shop", "buy"), "shop#1")
+    assert busy(script.traffic) == {"shop#1": [[0, 4]]}
+
+
+@pytest.mark.parametrize("kinds", [["call", "taken", "reply"], ["call", "reply"]])
+def test_what_is_filtered_out_still_ends_it(kinds: list[str]) -> None:
+    script = Script()
+    for _ in range(3):
+        script.call("shop", "buy")
+    assert busy(script.traffic.select(kinds)) == {"shop#1": [[0, 1], [2, 3], [4, 5]]}
+
+
+def test_what_is_left_out_ends_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sheet, "MOST", 3)
+    script = Script()
+    first = script.taken(script.send("call", "shop", "buy"), "shop#1")
+    for _ in range(3):
+        script.call("stock", "price")
+    script.reply(first, 1)
+    script.ending(first)
+    for _ in range(3):
+        script.call("stock", "price")
+    assert busy(script.traffic)["shop#1"] == [[0, 2]]
+
+
+def test_a_consumer_of_any_name_has_a_lane() -> None:
+    script = Script()
+    for number in ("1" * 5000, "x", "²", "007"):
+        script.taken(script.send("cast", "shop", "buy"), f"shop#{number}")
+    assert len(read(script.traffic)["lanes"]) == 5
+
+
 # The file
 
 

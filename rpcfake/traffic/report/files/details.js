@@ -52,6 +52,7 @@ function show(title, parts) {
   field("detail-body").replaceChildren(...parts);
   field("detail-body").scrollTop = 0;
   detail.hidden = false;
+  isMermaid = false;
 }
 
 function event(record, sent, isChosen) {
@@ -96,14 +97,17 @@ function jump(record) {
   const words = sheet.lines.find((line) => line.seq === record.seq)?.words;
   const button = make("button", "jump", `#${record.seq} ${words ?? `${record.kind} ${record.topic}.${record.method}`}`);
   button.type = "button";
-  button.addEventListener("click", () => reveal(record.seq));
+  button.addEventListener("click", () => {
+    reveal(record.seq);
+    field("detail-title").focus({ preventScroll: true }); // the button is gone
+  });
   return button;
 }
 
 function close() {
   const inside = detail.contains(document.activeElement);
   detail.hidden = true;
-  related = null;
-  lay();
-  if (inside) scroll.focus({ preventScroll: true });
+  isMermaid = false;
+  relate(null);
+  if (inside) (scroll.hidden ? field("reset") : scroll).focus({ preventScroll: true });
 }

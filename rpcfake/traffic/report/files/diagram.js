@@ -25,7 +25,7 @@ function filter() {
   const before = shown[cursor];
   shown = sheet.lines.filter(
     (line) =>
-      (!kinds.length || kinds.includes(line.record.kind)) &&
+      (!kinds.length || kinds.some((kind) => line.kinds.has(kind))) &&
       (!topic || line.message.topic === topic) &&
       (!method || line.message.method === method) &&
       (!text || searched(line).includes(text)),
@@ -35,9 +35,13 @@ function filter() {
   const some = shown.length === all ? "" : `${shown.length.toLocaleString("en")} of `;
   field("count").textContent = `${some}${plural(all, "line")}${left}`;
   field("nothing").hidden = shown.length > 0;
+  field("why").textContent = all ? "Nothing fits. " : "Nothing was sent. ";
+  field("reset").hidden = !all;
   field("scroll").hidden = shown.length === 0;
   cursor = before ? shown.indexOf(before) : -1;
   lay();
+  if (cursor >= 0) keepInView();
+  if (isMermaid) tellMermaid();
 }
 
 let drawn = [0, 0];
@@ -80,8 +84,17 @@ function lay() {
   space.style.width = `${width}px`;
   space.style.height = `${shown.length * ROW + 8}px`;
   space.replaceChildren(); // what was drawn may reach further down
-  if (cursor >= 0) keepInView();
   draw(true);
+}
+
+// The window, or what stands beside the diagram, has changed its size.
+let height = 0;
+function resized() {
+  const top = cursor * ROW - scroll.scrollTop;
+  const wasInView = cursor >= 0 && top + ROW > 0 && top < height;
+  height = scroll.clientHeight - field("lanes").offsetHeight;
+  lay();
+  if (wasInView) keepInView();
 }
 
 function draw(anew = false) {
@@ -121,13 +134,16 @@ function position(line) {
 function handled(from, to) {
   if (!shown.length || from >= to) return [];
   const [first, last] = [shown[from].place, shown[to - 1].place];
-  return sheet.handlings
-    .filter(([, begin, end]) => end >= first && begin <= last)
-    .map(([lane, begin, end]) => {
-      const y = (Math.max(position(begin), from) - from) * ROW + ROW - 14;
-      const under = (Math.min(position(end), to) - from) * ROW + ROW - 14;
-      return svg("rect", { class: "busy", x: lanes[lane] - 4, y, width: 8, height: Math.max(under - y, 8), rx: 2 });
-    });
+  const parts = [];
+  for (const [lane, begin, end] of sheet.busy) {
+    if (end < first || begin > last) continue;
+    const [above, below] = [position(begin), position(end + 1) - 1];
+    if (above > below) continue; // nothing of it is shown
+    const y = (Math.max(above, from - 1) - from) * ROW + ROW - 14;
+    const under = (Math.min(below, to) - from) * ROW + ROW - 14;
+    parts.push(svg("rect", { class: "busy", x: lanes[lane] - 4, y, width: 8, height: Math.max(under - y, 8), rx: 2 }));
+  }
+  return parts;
 }
 
 function relate(line) {
@@ -154,6 +170,11 @@ function keepInView() {
   const room = scroll.clientHeight - field("lanes").offsetHeight;
   if (top < scroll.scrollTop) scroll.scrollTop = top;
   else if (top + ROW > scroll.scrollTop + room) scroll.scrollTop = top + ROW - room;
+  const { lane, heads } = shown[cursor];
+  const at = [lanes[lane], ...heads.map(([each]) => lanes[each])];
+  const [left, right] = [Math.min(...at) - gutter - 20, Math.max(...at) + 40 - scroll.clientWidth];
+  if (scroll.scrollLeft > left) scroll.scrollLeft = left;
+  else if (scroll.scrollLeft < right) scroll.scrollLeft = Math.min(left, right);
 }
 
 // The line that tells of a record; where none does, of what it follows from.
@@ -175,7 +196,6 @@ function reveal(seq, tellToo = false) {
   if (number < 0) return;
   if (tellToo) detail.hidden = false;
   choose(number);
-  lay();
 }
 
 function clear() {

@@ -1,6 +1,7 @@
 // Mermaid: the lines that are shown, as a text that others draw.
 
-const OTHERS = /[^\p{L}\p{N} .,_'()=[\]{}@/+*!?$^~|-]/gu;
+const MOST = 50000; // characters, its maxTextSize
+const OTHERS = /[^\p{L}\p{N} .,_'()=[\]{}@/+*!?^~|-]/gu;
 const quoted = (text) => visible(text).replace(OTHERS, (char) => `#${char.codePointAt(0)};`);
 
 function mermaid() {
@@ -23,15 +24,17 @@ function mermaid() {
   return `${text.join("\n")}\n`;
 }
 
+let isMermaid = false; // whether it is what the details show
 function tellMermaid() {
   const text = mermaid();
   const area = make("textarea");
   Object.assign(area, { value: text, readOnly: true, rows: 18, spellcheck: false });
   area.setAttribute("aria-label", "Mermaid text");
-  const hint = make("p", "", `${plural(shown.length, "line")}, as they are shown. GitHub, GitLab and others draw it in Markdown.`);
-  cursor = -1;
-  relate(null);
-  show(["Mermaid"], [hint, ...copier(text, "Copy the text"), area]);
-  draw(true);
-  field("detail-title").focus({ preventScroll: true });
+  const hint =
+    text.length > MOST
+      ? `More than the ${plural(MOST, "character")} that Mermaid draws unless it is told otherwise: filter first.`
+      : "As they are shown. GitHub, GitLab and others draw it in Markdown.";
+  const about = make("p", "", `${plural(shown.length, "line")}. ${hint}`);
+  show(["Mermaid"], [about, ...copier(text, "Copy the text"), area]);
+  isMermaid = true;
 }

@@ -41,12 +41,15 @@ function open(number, sheetNumber = 0, seq = null) {
   field("bus").value = place;
   field("filters").hidden = field("diagram").hidden = sheet === null;
   detail.hidden = true;
+  isMermaid = false;
+  scroll.scrollTop = scroll.scrollLeft = 0;
   shown = [];
   cursor = -1;
   related = null;
   if (sheet === null) return;
   const counts = new Map();
-  for (const { record } of sheet.lines) counts.set(record.kind, (counts.get(record.kind) ?? 0) + 1);
+  for (const line of sheet.lines)
+    for (const kind of line.kinds) counts.set(kind, (counts.get(kind) ?? 0) + 1);
   const kinds = sheet.kinds.filter((kind) => counts.has(kind));
   field("kinds").replaceChildren(
     field("kinds").querySelector("legend"),
@@ -133,7 +136,6 @@ scroll.addEventListener("click", (event) => {
   if (number === undefined) return;
   detail.hidden = false;
   choose(+number);
-  lay();
 });
 scroll.addEventListener("mouseover", (event) => {
   const number = lineAt(event.target);
@@ -156,7 +158,7 @@ document.addEventListener("keydown", (event) => {
     event.preventDefault();
   }
 });
-new ResizeObserver(() => lay()).observe(scroll);
+new ResizeObserver(resized).observe(scroll);
 field("filters").addEventListener("input", (event) => {
   if (event.target.id === "bus") {
     open(entry, +event.target.value);
@@ -177,8 +179,17 @@ field("tests").addEventListener("keydown", (event) => {
   button.focus();
   event.preventDefault();
 });
-field("reset").addEventListener("click", clear);
-field("mermaid").addEventListener("click", tellMermaid);
+field("reset").addEventListener("click", () => {
+  clear();
+  scroll.focus({ preventScroll: true });
+});
+field("mermaid").addEventListener("click", () => {
+  cursor = -1;
+  relate(null);
+  draw(true);
+  tellMermaid();
+  field("detail-title").focus({ preventScroll: true });
+});
 field("close").addEventListener("click", close);
 field("back").addEventListener("click", () => {
   document.body.classList.remove("opened");
@@ -192,7 +203,11 @@ field("tally").textContent = [...new Set(entries.map(({ outcome }) => outcome))]
   .map((outcome) => `${entries.filter((each) => each.outcome === outcome).length.toLocaleString("en")} ${outcome}`)
   .join(", ");
 list();
-if (!follow() && entries.length > 1 && matchMedia("(min-width: 46rem)").matches) {
+const wide = matchMedia("(min-width: 46rem)");
+function openFirst() {
+  if (entry >= 0 || entries.length < 2 || !wide.matches) return;
   open(Math.max(failed, 0));
   mark();
 }
+wide.addEventListener("change", openFirst);
+if (!follow()) openFirst();

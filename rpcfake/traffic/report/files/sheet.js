@@ -31,7 +31,13 @@ function read(entry, place) {
     heads: heads.map((head) => [head >> 1, head & 1]),
   }));
   for (const line of lines) line.message = message(records, line.record);
-  return { ...data, records, lines, handlings: handlings(records, lines, data.lanes) };
+  // A message that was dropped at once is told by the line in which it was sent.
+  const own = new Set(lines.map((line) => line.seq));
+  for (const line of lines) {
+    line.kinds = new Set([line.record.kind]);
+    for (const { seq, kind } of line.record.effects) if (kind === "dropped" && !own.has(seq)) line.kinds.add(kind);
+  }
+  return { ...data, records, lines };
 }
 
 function message(records, record) {
@@ -39,30 +45,11 @@ function message(records, record) {
   return record;
 }
 
-// From which line to which a handler was at work: [lane, first, last]. Of a cast nobody tells when
-// its handler ended; of a call that did not end, it is at work still.
-function handlings(records, lines, lanes) {
-  const at = new Map(lines.map((line) => [line.seq, line.place]));
-  const named = new Map(lanes.map(([name], number) => [name, number]));
-  const found = [];
-  for (const record of records.values()) {
-    if (record.kind !== "taken" || !named.has(record.consumer)) continue;
-    const first = at.get(record.seq) ?? at.get(record.cause);
-    if (first === undefined) continue;
-    let last = first;
-    for (const effect of record.effects) last = Math.max(last, at.get(effect.seq) ?? first);
-    const asks = ["call", "multicall"].includes(message(records, record).kind);
-    const over = record.effects.some(({ kind }) => ["ending", "failure", "requeued"].includes(kind));
-    found.push([named.get(record.consumer), first, asks && !over ? lines.length - 1 : last]);
-  }
-  return found;
-}
-
 // The text of all that a line tells, for searching.
 function searched(line) {
   if (line.found === null) {
-    const { kind, args, context, headers, value, failure } = line.record;
-    const parts = [kind, line.message.topic, line.message.method, line.words];
+    const { args, context, headers, value, failure } = line.record;
+    const parts = [...line.kinds, line.message.topic, line.message.method, line.words];
     for (const each of [args, context, headers, value, ...(failure ?? [])])
       if (each) parts.push(body(each).text);
     line.found = parts.join("\n").toLowerCase();
