@@ -34,7 +34,8 @@ class Recorder(Expectations):
     what is handled through it. Where only one end is in this process, a message that is handled
     here and was sent elsewhere is recorded as if it were sent here, as a cast since nobody can
     know, with the header ``{"sent": "elsewhere"}``; and an answer that was given elsewhere has no
-    consumer.
+    consumer. What is handled once more than it was sent here was given twice by the backend: it is
+    recorded as taken again.
 
     Args:
         backend: an object with the five functions.
@@ -56,6 +57,8 @@ class Recorder(Expectations):
         self._answered: set[int] = set()
         self._given_up: set[int] = set()
         self._matched: set[int] = set()
+        self._newest: dict[tuple[str, ...], int] = {}
+        """What was matched last, of what was sent here and says the same."""
         harness = getattr(backend, "harness", None)
         self._clock: Callable[[], float] = getattr(harness, "now", None) or time.monotonic
         self._virtual = bool(getattr(harness, "virtual", False))
@@ -184,6 +187,8 @@ class Recorder(Expectations):
         says = _says(topic, method, [wire, args])
         with self._lock:
             seq = self._find_fanout(says, name) if fanout else self._find_sent(says)
+            if seq is None:  # the backend may have given it once more
+                seq = self._newest.get((*says, "fanout") if fanout else says)
             if seq is None:
                 kind = "fanout_cast" if fanout else "cast"
                 payload = JSON.encode([wire, args, {"sent": "elsewhere"}])
@@ -201,6 +206,7 @@ class Recorder(Expectations):
                     seq = left.popleft()
                     if seq not in self._matched:
                         self._matched.add(seq)
+                        self._newest[says] = seq
                         return seq
         return None
 
@@ -208,6 +214,7 @@ class Recorder(Expectations):
         for seq, takers in self._fanouts.get(says, ()):
             if name not in takers:
                 takers.add(name)
+                self._newest[(*says, "fanout")] = seq
                 return seq
         return None
 

@@ -261,3 +261,60 @@ def test_what_could_not_be_sent_is_recorded_as_dropped() -> None:
         recorder.cast({}, "shop", {"method": "buy"})
     assert [str(each.kind) for each in recorder.traffic] == ["cast", "dropped"]
     assert isinstance(recorder.traffic, Traffic)
+
+
+class Twice:
+    """A backend that gives each message twice, as one may where an acknowledgement got lost."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._bus, name)
+
+    def create_connection(self, new: bool = True) -> Any:
+        bus = self._bus
+
+        class Connection:
+            def __init__(self) -> None:
+                self._connection = bus.create_connection(new)
+
+            def create_consumer(self, topic: str, proxy: Any, fanout: bool = False) -> None:
+                class Again:
+                    def __getattr__(self, name: str) -> Any:
+                        method = getattr(proxy, name)
+
+                        def twice(**args: Any) -> Any:
+                            method(**args)
+                            return method(**args)
+
+                        return twice
+
+                self._connection.create_consumer(topic, Again(), fanout)
+
+            def __getattr__(self, name: str) -> Any:
+                return getattr(self._connection, name)
+
+        return Connection()
+
+
+@pytest.mark.parametrize("kind", ["call", "cast", "fanout_cast"])
+def test_what_a_backend_gives_twice_is_taken_twice(kind: str, tmp_path: Path) -> None:
+    recorder = Recorder(Twice(Bus()))  # type: ignore[arg-type]
+    connection = recorder.create_connection()
+    connection.create_consumer("shop", Mail(), fanout=kind == "fanout_cast")
+    connection.consume_in_thread()
+    for text in ("tea", "tea", "salt"):
+        getattr(recorder, kind)(CONTEXT, "shop", {"method": "send", "args": {"text": text}})
+        recorder.run()
+    traffic = recorder.traffic
+    assert [(each.id, each.consumer) for each in traffic.taken()] == [
+        (seq, "shop#1") for seq in (each.seq for each in traffic.sent) for _ in range(2)
+    ]
+    assert [str(each.kind) for each in traffic.sent] == [kind] * 3  # and none from elsewhere
+    if kind == "call":
+        assert [each.value for each in traffic.replies()] == [None] * 6
+    traffic.save(tmp_path / "one.jsonl")
+    assert '"taking": 2' in (tmp_path / "one.jsonl").read_text()
+    assert traffic.compare(Traffic.load(tmp_path / "one.jsonl"))
+    assert traffic.diagram().count("takes again send(") == 3

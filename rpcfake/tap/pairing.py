@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from rpcfake.tap.messages import (
@@ -36,8 +36,8 @@ class _Pending:
     id: str
     """In the cassette."""
     topic: str
-    consumer: str = ""
-    """Who took it, where that is seen."""
+    by: Entry = field(default_factory=dict)
+    """Who took it, where that is seen; and which time, where it was not the first."""
 
 
 class Pairing:
@@ -70,7 +70,7 @@ class Pairing:
         self._pending: OrderedDict[str, _Pending] = OrderedDict()
         self._sent: OrderedDict[str, tuple[str, str]] = OrderedDict()
         self._queues: dict[str, dict[str, str]] = {}
-        self._taken: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._taken: OrderedDict[tuple[str, str], int] = OrderedDict()
         self._before: int | None = None
         self.counts: Counter[str] = Counter()
         self.waiting: Counter[str] = Counter()
@@ -137,12 +137,15 @@ class Pairing:
         # Queues have names that differ with each run: here they are numbered.
         queues = self._queues.setdefault(request.topic, {})
         consumer = queues.setdefault(queue, f"{request.topic}#{len(queues) + 1}")
-        if (id, consumer) in self._taken:
-            return  # delivered again, as it was not acknowledged
-        _remember(self._taken, (id, consumer), None)
+        by: Entry = {"consumer": consumer}
+        # It is delivered again where it was not acknowledged: who had it is gone, or gave it back.
+        taking = self._taken.get((id, consumer), 0) + 1
+        _remember(self._taken, (id, consumer), taking)
+        if taking > 1:
+            by["taking"] = taking
         if answers in self._pending:
-            self._pending[answers].consumer = consumer
-        self._put({"kind": "taken", "id": id, "consumer": consumer}, now)
+            self._pending[answers].by = by
+        self._put({"kind": "taken", "id": id, **by}, now)
 
     def _add_answer(self, answer: Answer, now: int) -> None:
         pending = self._pending.get(answer.id)
@@ -151,7 +154,7 @@ class Pairing:
             self.unpaired += 1
             return
         of: Entry = {"id": pending.id}
-        by = of | ({"consumer": pending.consumer} if pending.consumer else {})
+        by = of | pending.by
         over = True
         match answer:
             case Value(value=value, last=over):

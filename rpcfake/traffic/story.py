@@ -56,6 +56,7 @@ def find_lines(log: Log, seqs: Sequence[int]) -> list[int]:
     rows = log.rows
     lines = []
     fresh: int | None = None  # the message of the row before: just sent, or just taken
+    takers: set[str] = set()  # of that message: who takes it once more has a line of its own
     replies: dict[int, int] = {}
     for seq in range(max(seqs, default=-1) + 1):
         row = rows[seq]
@@ -63,8 +64,12 @@ def find_lines(log: Log, seqs: Sequence[int]) -> list[int]:
         told_by: int | None = None
         if kind in SENDS:
             fresh = seq
+            takers.clear()
         elif fresh is not None and cause == fresh and kind in (Kind.TAKEN, Kind.DROPPED):
-            told_by = fresh if time - rows[fresh][TIME] < AT_ONCE else None
+            again = kind == Kind.TAKEN and row[CONSUMER] in takers
+            told_by = fresh if time - rows[fresh][TIME] < AT_ONCE and not again else None
+            if kind == Kind.TAKEN:
+                takers.add(row[CONSUMER])
         else:
             fresh = None
             if kind == Kind.REPLY:
@@ -174,7 +179,8 @@ class Story:
         name = number + clean(sent[METHOD], 40)
         match row[KIND]:
             case Kind.TAKEN:
-                return f"takes {number}" + self._signature(send, room - 6 - len(number))
+                head = f"takes again {number}" if self._is_again(seq) else f"takes {number}"
+                return head + self._signature(send, room - len(head))
             case Kind.REPLY:
                 return self._with_value(f"reply to {name}: ", seq, room)
             case Kind.FAILURE:
@@ -203,6 +209,12 @@ class Story:
             head += f"{clean(sent[TOPIC], 30)}."
             tail = f" ({self._why_untaken(seq)})"
         return head + self._signature(seq, room - len(head) - len(tail)) + tail
+
+    def _is_again(self, taken: int) -> bool:
+        """Whether who takes a message has taken it before."""
+        rows = self.log.rows
+        before = (seq for seq in self._takers[self.log.find_send(taken)] if seq < taken)
+        return any(rows[seq][CONSUMER] == rows[taken][CONSUMER] for seq in before)
 
     def _signature(self, send: int, room: int) -> str:
         return signature(self.log.rows[send][METHOD], self.log.load_message(send)[1], room)

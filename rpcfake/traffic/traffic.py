@@ -14,6 +14,7 @@ from rpcfake.traffic.cassette.loading import load_rows, open_line
 from rpcfake.traffic.cassette.redaction import Redaction
 from rpcfake.traffic.cassette.writer import save_traffic
 from rpcfake.traffic.comparison import Comparing, Comparison, Order, compare
+from rpcfake.traffic.comparison.equality import equal
 from rpcfake.traffic.diagram import draw
 from rpcfake.traffic.listing import listing
 from rpcfake.traffic.log import CAUSE, KIND, METHOD, TIME, TOPIC, Log, Origin, Row
@@ -88,8 +89,11 @@ class Traffic(Sequence[Record]):
         return self._log.build(seq)
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, Traffic) and self._log.rows is other._log.rows:
-            return list(self._seqs) == list(other._seqs)
+        if isinstance(other, Traffic):
+            if len(self) != len(other) or list(self._seqs) != list(other._seqs):
+                return False
+            same = self._log.rows is other._log.rows
+            return same or equal(self._log, other._log, self._seqs)
         if not isinstance(other, Sequence) or isinstance(other, str | bytes):
             return NotImplemented
         return len(self) == len(other) and all(

@@ -14,7 +14,7 @@ from rpcfake import Traffic
 from rpcfake.tap import pairing, rpcfake_wire
 from rpcfake.tap.messages import Abandoned, Ending, Failed, Request, Silent, Tapped, Value
 from rpcfake.tap.pairing import Pairing
-from rpcfake.traffic.cassette import CassetteWriter, Header
+from rpcfake.traffic.cassette import CassetteWriter, Header, read_entries
 
 
 def tapped(type: str, id: str = "1", body: Any = None, key: str = "shop", **more: Any) -> Tapped:
@@ -112,7 +112,7 @@ def test_failures_and_abandoned_ones_end_it() -> None:
 
 def test_who_took_it_is_told_where_it_was_seen() -> None:
     sent = request("fanout_cast", id="one")
-    took = [replace(sent, queue=queue) for queue in ("q-7f", "q-01", "q-7f")]
+    took = [replace(sent, queue=queue) for queue in ("q-7f", "q-01")]
     call = request(id="two", item="tea")
     entries, _ = paired(
         sent,
@@ -132,6 +132,23 @@ def test_who_took_it_is_told_where_it_was_seen() -> None:
         ("reply", "shop#3"),
         ("ending", "shop#3"),
     ]
+
+
+def test_what_is_given_twice_is_taken_twice(tmp_path: Path) -> None:
+    """Whoever had it first is gone, or has given it back: it was not acknowledged."""
+    call = request(id="one", item="tea")
+    given = replace(call, queue="shared")
+    entries, _ = paired(call, given, given, given, tapped("result", "one", 3))
+    assert [each.get("taking") for each in entries] == [None, None, 2, 3, 3, 3]
+    assert {each.get("consumer") for each in entries[1:]} == {"shop#1"}
+    with CassetteWriter(tmp_path / "one.jsonl", Header(clock="real")) as writer:
+        for entry in entries:
+            writer.write(entry)
+    traffic = Traffic.load(tmp_path / "one.jsonl")
+    third = traffic.taken()[2]
+    assert [each.cause for each in traffic.replies()] == [third.seq]
+    traffic.save(tmp_path / "again.jsonl")
+    assert [*read_entries(tmp_path / "again.jsonl")] == entries
 
 
 def test_what_is_not_answered_is_counted() -> None:

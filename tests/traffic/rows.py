@@ -149,10 +149,9 @@ def scripts(
         if what == "take" and sends:
             send = draw(st.sampled_from(sends))
             consumer = f"{script.rows[send][3]}#{draw(st.integers(1, 3))}"
-            for again in [each for each in takens if script.rows[each][2:] == (send, consumer)][
-                -1:
-            ]:
-                script.requeued(again)
+            before = [each for each in takens if script.rows[each][2:] == (send, consumer)]
+            if before and draw(st.booleans()):  # else it is just given to it once more
+                script.requeued(before[-1])
             takens.append(script.taken(send, consumer))
         elif what == "answer" and sends:
             # Who records one end only sees answers of what it did not see taken.

@@ -141,6 +141,27 @@ def test_equality(script: Script) -> None:
     assert (traffic == 3) is False
 
 
+@given(scripts(), st.data())
+def test_traffic_is_equal_where_its_records_are(script: Script, data: st.DataObject) -> None:
+    one = script.traffic
+    rows = list(script.rows)
+    for _ in range(data.draw(st.integers(0, 2)) if rows else 0):
+        place = data.draw(st.integers(0, len(rows) - 1))
+        field = data.draw(st.integers(1, len(rows[place]) - 1))
+        row = list(rows[place])
+        if field == 1:
+            row[1] += 1
+        elif field > 2 and isinstance(row[field], str):
+            others = [each[field] for each in rows if len(each) == len(row) and each[0] == row[0]]
+            row[field] = data.draw(st.sampled_from(others))
+        rows[place] = tuple(row)
+    other = Traffic(rows, json.loads)
+    assert (one == other) == (list(one) == list(other))
+    seqs = data.draw(st.lists(st.integers(0, max(len(rows) - 1, 0)), unique=True)) if rows else []
+    some, same = (each.where(lambda record: record.seq in seqs) for each in (one, other))
+    assert (some == same) == (list(some) == list(same))
+
+
 def test_the_same_events_on_two_buses_are_equal_and_others_are_not() -> None:
     one, other = Script(), Script()
     for script in (one, other):

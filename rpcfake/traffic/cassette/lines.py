@@ -45,8 +45,11 @@ class Lines:
         self._names = Names()
         self._numbers = array("l")
         self._screen: Screen | None = None
+        # Of each message the first row in which it was taken; of one that was taken more than once,
+        # how often by whom; and which taking a row is, where it is not the first by its consumer.
+        self._first = array("l")
+        self._takers: dict[int, dict[str, int]] = {}
         self._takings: dict[int, int] = {}
-        self._given_back: dict[tuple[int, str], int] = {}
         self._consumers: dict[str, str] = {}
 
     def __iter__(self) -> Iterator[str]:
@@ -59,15 +62,16 @@ class Lines:
             needed = sorted(wanted)
         if self._redactor is not None:
             self._screen = Screen(log, self._redactor, self._tracebacks)
-        self._numbers = array("l", bytes(array("l").itemsize * (max(needed, default=-1) + 1)))
+        nothing = bytes(array("l").itemsize * (max(needed, default=-1) + 1))
+        self._numbers, self._first = array("l", nothing), array("l", nothing)
         before = rows[needed[0]][TIME] if needed else 0
         for seq in range(needed[-1] + 1) if needed else ():
             row = rows[seq]
-            if seq not in wanted:
-                if row[KIND] == "requeued":  # so the consumer takes it a second time
-                    self._give_back(seq)
-                continue
             kind = row[KIND]
+            if kind == "taken":
+                self._count_taking(seq, row)
+            if seq not in wanted:
+                continue
             line = self._sent(seq, row) if kind in SENDS else self._answered(seq, row)
             if self._times and row[TIME] != before:
                 line += f', "after": {seconds(max(row[TIME] - before, 0))}'
@@ -91,10 +95,7 @@ class Lines:
         send = log.find_send(seq)
         line = f'{{"kind": "{kind}", "id": {self._id(send)}'
         if kind == "taken":
-            consumer, taking = row[CONSUMER], 1
-            if self._given_back:
-                taking += self._given_back.get((send, consumer), 0)
-                self._takings[seq] = taking
+            consumer, taking = row[CONSUMER], self._takings.get(seq, 1)
         elif row[CAUSE] != send:
             consumer, taking = rows[row[CAUSE]][CONSUMER], self._takings.get(row[CAUSE], 1)
         else:
@@ -103,19 +104,23 @@ class Lines:
             line += f', "consumer": {self._quoted(consumer)}'
         if taking > 1:
             line += f', "taking": {taking}'
-        if kind == "requeued":
-            self._give_back(seq)
-        elif kind == "failure":
+        if kind == "failure":
             kept = failure(log.decode(row[TEXT]), self._tracebacks)
             line += f', "failure": {dump(self._redact(kept))}'
         elif kind == "reply" or (kind == Kind.DROPPED and row[TEXT] is not None):
             line += f', "value": {self._value(seq, row[TEXT])}'
         return line
 
-    def _give_back(self, requeued: int) -> None:
-        rows = self._log.rows
-        _, _, send, consumer = rows[rows[requeued][CAUSE]]
-        self._given_back[send, consumer] = self._given_back.get((send, consumer), 0) + 1
+    def _count_taking(self, seq: int, row: Row) -> None:
+        send = row[CAUSE]
+        first = self._first[send]
+        if not first:
+            self._first[send] = seq
+            return
+        takers = self._takers.setdefault(send, {self._log.rows[first][CONSUMER]: 1})
+        count = takers[row[CONSUMER]] = takers.get(row[CONSUMER], 0) + 1
+        if count > 1:
+            self._takings[seq] = count
 
     def _id(self, send: int) -> str:
         row = self._log.rows[send]

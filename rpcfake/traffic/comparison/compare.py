@@ -137,9 +137,9 @@ def _marks_that_differ(
     there: dict[str, str] = {}
     back: dict[str, str] = {}
     for one, other in pairs:
-        texts = as_text(one.payload), as_text(other.payload)
-        if "[redacted #" not in texts[0]:
+        if "[redacted #" not in repr(one.payload):
             continue
+        texts = as_text(one.payload), as_text(other.payload)
         for mine, its in zip(MARK.findall(texts[0]), MARK.findall(texts[1]), strict=False):
             if there.setdefault(mine, its) != its or back.setdefault(its, mine) != mine:
                 yield one, other, mine, its

@@ -16,7 +16,7 @@ import pytest
 from rpcfake import Bus, RemoteError, Traffic
 from rpcfake.traffic.cassette import read_entries, read_header
 
-from .brokers import AMQP_URL, PATIENCE, Broker, Service, eventually, message
+from .brokers import AMQP_URL, PATIENCE, Broker, Service, beside, eventually, message
 from .taps import is_bound, recording, tracing
 
 
@@ -128,6 +128,34 @@ def test_it_ends_after_so_many_messages(rabbit: Broker, service: Service, tmp_pa
         backend.call(None, "shop", message("echo", value="tea"), 10)
         assert process.wait(PATIENCE) == 0
     assert json.loads(path.read_text().splitlines()[-1]) == {"end": True}
+
+
+def test_a_message_that_the_broker_gives_again_is_taken_again(
+    rabbit: Broker, service: Service, tmp_path: Path
+) -> None:
+    path = tmp_path / "one.jsonl"
+    first, second = rabbit.backend(concurrency=32), rabbit.backend()
+    connection = rabbit.serve(first, "shop", service)
+    options = ["--trace"]
+    for name in ("topics", "fanouts", "replies"):
+        options += ["--exchange", f"{rabbit.prefix}.{name}"]
+    with tracing(), recording(rabbit, path, *options):
+        for number in range(32):
+            second.cast(None, "shop", message("holds", tag=number))
+        assert len(service.awaits(32)) == 32
+        # It is given to the connection, which has no worker left, and so gives it back in the end.
+        waits = beside(lambda: second.call(None, "shop", message("echo", value="tea"), 10))
+        assert eventually(lambda: b'"shop.echo#1", "consumer"' in path.read_bytes())
+        connection.close()
+        rabbit.serve(second, "shop", service)
+        assert waits() == "tea"
+        assert eventually(lambda: b'"ending"' in path.read_bytes())
+    service.gate.set()
+    traffic = Traffic.load(path)
+    once, again = traffic.taken("shop", "echo")
+    assert (once.id, once.consumer) == (again.id, again.consumer)
+    assert [each.cause for each in traffic.replies("shop")] == [again.seq]
+    assert b'"taking": 2' in path.read_bytes()
 
 
 OSLO = """
