@@ -160,6 +160,7 @@ def test_a_message_that_the_broker_gives_again_is_taken_again(
 
 OSLO = """
 import sys
+import threading
 import oslo_messaging
 from oslo_config import cfg
 from oslo_messaging import Target
@@ -167,6 +168,9 @@ from oslo_messaging import Target
 class Shop:
     def price(self, ctxt, item):
         return {"tea": 3}[item]
+    def brew(self, ctxt):
+        threading.Event().wait(2.5)  # longer than it takes until a heartbeat or two
+        return "hot"
     def hear(self, ctxt):
         pass
 
@@ -179,6 +183,7 @@ server = oslo_messaging.get_rpc_server(
 server.start()
 client = oslo_messaging.get_rpc_client(transport, Target(topic=topic), timeout=20)
 print(client.call({"user": "ann"}, "price", item="tea"))
+print(client.prepare(call_monitor_timeout=2).call({}, "brew"))
 client.cast({}, "hear")
 client.prepare(fanout=True).cast({}, "hear")
 try:
@@ -205,7 +210,7 @@ def test_oslo_messaging_is_recorded_by_the_tracer_and_replayed(
             encoding="utf-8",
             timeout=60,
         )
-        assert done.stdout.split() == ["3", "KeyError"], done.stderr
+        assert done.stdout.split() == ["3", "hot", "KeyError"], done.stderr
         assert eventually(lambda: b'"failure"' in path.read_bytes())
     with rabbit.channel() as channel:
         for name in (topic, f"{topic}.one"):
@@ -213,11 +218,16 @@ def test_oslo_messaging_is_recorded_by_the_tracer_and_replayed(
         channel.exchange_delete(f"{topic}_fanout")
     traffic = Traffic.load(path)
     sent = traffic.where(lambda record: record.topic == topic).sent
-    assert [str(each.kind) for each in sent] == ["call", "cast", "fanout_cast", "call"]
+    assert [str(each.kind) for each in sent] == ["call", "call", "cast", "fanout_cast", "call"]
     assert sent[0].context["user"] == "ann"
-    assert [each.value for each in traffic.replies(topic)] == [3]
+    assert [each.value for each in traffic.replies(topic)] == [3, "hot"]
+    monitored = [str(each.kind) for each in traffic if each.id == sent[1].seq]
+    assert monitored[:3] == ["call", "taken", "heartbeat"]
+    assert {*monitored[3:-2]} <= {"heartbeat"}
+    assert monitored[-2:] == ["reply", "ending"]
     bus = Bus()
     bus.replay(traffic, [topic], gaps=False)
     assert bus.call({}, topic, message("price", item="tea")) == 3
+    assert bus.call({}, topic, message("brew")) == "hot"
     with pytest.raises(RemoteError, match="KeyError"):
         bus.call({}, topic, message("price", item="salt"))
