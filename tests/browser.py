@@ -87,6 +87,15 @@ class Opened:
         self.url = file.as_uri()
         self.page.goto(self.url + fragment)
 
+    def close(self) -> str:
+        """Close it; nothing must have gone wrong in it, and nothing been fetched. Gives the
+        title."""
+        title = str(self.page.title())
+        self.context.close()
+        assert self.wrong == []
+        assert {url.partition("#")[0] for url in self.requests} == {self.url}
+        return title
+
     def overflows(self) -> bool:
         """Whether the page is wider than its window."""
         return bool(self.page.evaluate("document.documentElement.scrollWidth > window.innerWidth"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -26,3 +27,12 @@ def leaves_no_thread() -> Iterator[None]:
         if not thread.name.startswith(LASTS):
             thread.join(10)
             assert not thread.is_alive(), f"{thread.name} still runs"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Headless Chromium, for the tests of one module."""
+    from .browser import running_browser
+
+    with running_browser() as browser:
+        yield browser
