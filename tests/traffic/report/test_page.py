@@ -170,6 +170,14 @@ def test_arrows_lead_from_lane_to_lane(opened: Callable[..., Report]) -> None:
     assert len(busy) == 5
 
 
+def test_what_may_help_is_told(opened: Callable[..., Report]) -> None:
+    shown = opened(entry("test_a", large(1)), entry("test_b", small()))
+    assert not shown.page.locator("#hints").is_visible()
+    shown.page.get_by_role("button", name="test_b").click()
+    hint = shown.page.locator("#hints").inner_text()
+    assert hint == "nothing serves it: neither a stub nor a consumer without fanout=True"
+
+
 def test_time_that_passes_is_seen(opened: Callable[..., Report]) -> None:
     shown = opened(small())
     assert shown.page.locator("g.line:has(.gap) .words").all_text_contents() == [

@@ -12,10 +12,10 @@ function named(tag, className, name) {
   return element;
 }
 
-function chip(name, value, count, checked = false) {
+function chip(name, value, count) {
   const label = make("label", `chip ${value}`);
   const box = make("input");
-  Object.assign(box, { type: "checkbox", name, value, checked });
+  Object.assign(box, { type: "checkbox", name, value });
   label.append(box, `${value} `, make("small", "", count.toLocaleString("en")));
   return label;
 }
@@ -40,6 +40,7 @@ function open(number, sheetNumber = 0, seq = null) {
   options("bus", [...Array(sheets).keys()].map((each) => [each, `${each + 1} of ${sheets}`]));
   field("bus").value = place;
   field("filters").hidden = field("diagram").hidden = sheet === null;
+  field("hints").hidden = true;
   detail.hidden = true;
   isMermaid = false;
   scroll.scrollTop = scroll.scrollLeft = 0;
@@ -60,6 +61,8 @@ function open(number, sheetNumber = 0, seq = null) {
     const names = [...new Set(messages.map((record) => record[part]))].sort();
     options(part, [["", "any"], ...names.map((each) => [each, each])]);
   }
+  field("hints").textContent = sheet.hints.join("; ");
+  field("hints").hidden = !sheet.hints.length;
   field("text").value = "";
   filter();
   if (seq !== null) reveal(seq, true);
@@ -113,10 +116,8 @@ const STEPS = {
     const up = line.record === line.message ? sheet.records.get(sheet.records.get(line.message.cause)?.cause) : line.message;
     return up ? lineOf(up) : -1;
   },
-  ArrowRight: () => {
-    const below = shown.findIndex((line, number) => number > cursor && isCausedBy(line.record, shown[cursor].record));
-    return below;
-  },
+  ArrowRight: () =>
+    shown.findIndex((line, number) => number > cursor && isCausedBy(line.record, shown[cursor].record)),
 };
 
 scroll.addEventListener("keydown", (event) => {
