@@ -135,11 +135,16 @@ class _Failed(dict[str, str]):
 def _recorded_answers(traffic: Traffic) -> dict[int, list[Any]]:
     log = traffic._log
     answers: dict[int, list[Any]] = {}
+    over: set[int] = set()
     for seq in traffic._seqs:
         kind = log.rows[seq][KIND]
         if kind in SENDS:
             continue
         send = log.find_send(seq)
+        if send in over:
+            continue  # whoever took it once more answered to nobody
+        if kind in (Kind.FAILURE, Kind.ENDING):
+            over.add(send)
         asks = log.rows[send][KIND] in (Kind.CALL, Kind.MULTICALL)
         given = answers.setdefault(send, [])
         if kind == Kind.REPLY and asks:

@@ -58,7 +58,7 @@ class Recorder(Expectations):
         self._given_up: set[int] = set()
         self._matched: set[int] = set()
         self._newest: dict[tuple[str, ...], int] = {}
-        """What was matched last, of what was sent here and says the same."""
+        """What was matched last, of what was sent to one and says the same."""
         harness = getattr(backend, "harness", None)
         self._clock: Callable[[], float] = getattr(harness, "now", None) or time.monotonic
         self._virtual = bool(getattr(harness, "virtual", False))
@@ -188,7 +188,7 @@ class Recorder(Expectations):
         with self._lock:
             seq = self._find_fanout(says, name) if fanout else self._find_sent(says)
             if seq is None:  # the backend may have given it once more
-                seq = self._newest.get((*says, "fanout") if fanout else says)
+                seq = self._newest_fanout(says) if fanout else self._newest.get(says)
             if seq is None:
                 kind = "fanout_cast" if fanout else "cast"
                 payload = JSON.encode([wire, args, {"sent": "elsewhere"}])
@@ -214,9 +214,12 @@ class Recorder(Expectations):
         for seq, takers in self._fanouts.get(says, ()):
             if name not in takers:
                 takers.add(name)
-                self._newest[(*says, "fanout")] = seq
                 return seq
         return None
+
+    def _newest_fanout(self, says: tuple[str, ...]) -> int | None:
+        heard = self._fanouts.get(says)
+        return heard[-1][0] if heard else None
 
 
 class RecordedConnection:

@@ -149,6 +149,7 @@ class Replay:
         log = self._log
         rows = log.rows
         last: dict[int, int] = {}
+        over: set[int] = set()
         for seq in self.traffic._seqs:
             row = rows[seq]
             kind = row[KIND]
@@ -161,13 +162,15 @@ class Replay:
                 cause = None if row[CAUSE] is None else log.find_send(row[CAUSE])
                 self._add(seq, cause, (kind, topic, method), self._payload(context, args))
                 last[seq] = row[TIME]
+            elif send in over:
+                continue  # whoever took it once more answered to nobody
             elif send in self._all and kind in ("taken", "reply", "failure", "ending"):
                 if kind != "taken":
                     pause = row[TIME] - last[send]
                     self._all[send].answers.append((pause, seq))
-                elif row[CAUSE] != send:
-                    continue
                 last[send] = row[TIME]
+                if kind in ("failure", "ending"):
+                    over.add(send)
 
     def _add(self, seq: int, cause: int | None, name: tuple[str, str, str], payload: Any) -> None:
         text = as_text(payload)

@@ -318,3 +318,35 @@ def test_what_a_backend_gives_twice_is_taken_twice(kind: str, tmp_path: Path) ->
     assert '"taking": 2' in (tmp_path / "one.jsonl").read_text()
     assert traffic.compare(Traffic.load(tmp_path / "one.jsonl"))
     assert traffic.diagram().count("takes again send(") == 3
+
+
+def test_what_a_fanout_consumer_takes_once_more_is_the_newest_it_heard() -> None:
+    class ByHand:
+        """Each message is given to whom, and when, the test wants."""
+
+        def __init__(self) -> None:
+            self.proxies: list[Any] = []
+
+        def create_connection(self, new: bool = True) -> Any:
+            return self
+
+        def create_consumer(self, topic: str, proxy: Any, fanout: bool = False) -> None:
+            self.proxies.append(proxy)
+
+        def fanout_cast(self, context: Any, topic: str, msg: Any) -> None:
+            pass
+
+    backend = ByHand()
+    recorder = Recorder(backend)  # type: ignore[arg-type]
+    for _ in range(2):
+        recorder.create_connection().create_consumer("shop", Shop(), fanout=True)
+        recorder.fanout_cast(CONTEXT, "shop", {"method": "hear"})
+    one, other = backend.proxies
+    for proxy in (one, one, other, one):
+        proxy.hear(context=CONTEXT)
+    assert [(each.id, each.consumer) for each in recorder.traffic.taken()] == [
+        (0, "shop#1"),
+        (1, "shop#1"),
+        (0, "shop#2"),
+        (1, "shop#1"),
+    ]

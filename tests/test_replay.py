@@ -15,6 +15,9 @@ from hypothesis import strategies as st
 
 import rpcfake
 from rpcfake import Bus, CassetteError, NotRecorded, RemoteError, ThreadedBus, Timeout, Traffic
+from rpcfake.against import replay_against
+
+from .traffic.rows import Script
 
 
 class Stock:
@@ -99,6 +102,25 @@ def test_a_failure_is_a_failure_again() -> None:
     bus = Bus()
     bus.replay(record(fails))
     fails(bus)
+
+
+def test_of_what_was_answered_twice_the_first_answer_is_what_was_heard() -> None:
+    script = Script()
+    call, many = (
+        script.send(kind, "stock", "each", {"count": 2}) for kind in ("call", "multicall")
+    )
+    for last in (1, 8):
+        for sent, values in ((call, [last]), (many, [0, last])):
+            taken = script.taken(sent, "stock#1")
+            for value in values:
+                script.reply(taken, value)
+            script.ending(taken)
+    bus = Bus()
+    bus.replay(script.traffic)
+    assert send(bus, "call", "each", count=2) == 1
+    assert send(bus, "multicall", "each", count=2) == [0, 1]
+    outcomes = replay_against(script.traffic, Stock(), "stock")
+    assert [outcome.differences for outcome in outcomes] == [(), ()]
 
 
 def test_what_was_not_answered_is_not_answered() -> None:

@@ -54,7 +54,8 @@ def _request(tapped: Tapped, message: dict[str, Any]) -> Request | None:
         _context(message),
         args,
         headers,
-        _seconds(tapped, message),
+        # Its `_timeout` is how long heartbeats may stay away, not how long the caller waits.
+        tapped.seconds,
         _unique(message),
     )
 
@@ -109,10 +110,3 @@ def _rest(message: dict[str, Any], *told: str) -> dict[str, Any]:
 
 def _unique(message: dict[str, Any]) -> str:
     return str(message.get("_unique_id", ""))
-
-
-def _seconds(tapped: Tapped, message: dict[str, Any]) -> float | None:
-    given = message.get("_timeout")
-    if isinstance(given, int | float) and 0 <= given < 1e12:
-        return float(given)
-    return tapped.seconds

@@ -40,6 +40,16 @@ class _Pending:
     """Who took it, where that is seen; and which time, where it was not the first."""
 
 
+@dataclass
+class _Sent:
+    id: str
+    """In the cassette."""
+    answers: str
+    """What answers name it by."""
+    takings: Counter[str] = field(default_factory=Counter)
+    """How often which consumer took it."""
+
+
 class Pairing:
     """Writes a line for each message that is seen.
 
@@ -68,9 +78,8 @@ class Pairing:
         self._write = write
         self._names = Names()
         self._pending: OrderedDict[str, _Pending] = OrderedDict()
-        self._sent: OrderedDict[str, tuple[str, str]] = OrderedDict()
+        self._sent: OrderedDict[str, _Sent] = OrderedDict()
         self._queues: dict[str, dict[str, str]] = {}
-        self._taken: OrderedDict[tuple[str, str], int] = OrderedDict()
         self._before: int | None = None
         self.counts: Counter[str] = Counter()
         self.waiting: Counter[str] = Counter()
@@ -118,7 +127,9 @@ class Pairing:
             if len(self._pending) > MOST_PENDING:
                 self._forget(next(iter(self._pending)))
         if request.unique:
-            _remember(self._sent, request.unique, (id, request.id))
+            self._sent[request.unique] = _Sent(id, request.id)
+            if len(self._sent) > MOST_PENDING:
+                self._sent.popitem(last=False)
         entry: Entry = {"kind": request.kind, "id": id}
         entry |= {"topic": request.topic, "method": request.method}
         for name in ("args", "context", "headers"):
@@ -133,19 +144,17 @@ class Pairing:
         sent = self._sent.get(request.unique)
         if sent is None:
             return
-        id, answers = sent
         # Queues have names that differ with each run: here they are numbered.
         queues = self._queues.setdefault(request.topic, {})
         consumer = queues.setdefault(queue, f"{request.topic}#{len(queues) + 1}")
         by: Entry = {"consumer": consumer}
         # It is delivered again where it was not acknowledged: who had it is gone, or gave it back.
-        taking = self._taken.get((id, consumer), 0) + 1
-        _remember(self._taken, (id, consumer), taking)
-        if taking > 1:
-            by["taking"] = taking
-        if answers in self._pending:
-            self._pending[answers].by = by
-        self._put({"kind": "taken", "id": id, **by}, now)
+        sent.takings[consumer] += 1
+        if sent.takings[consumer] > 1:
+            by["taking"] = sent.takings[consumer]
+        if sent.answers in self._pending:
+            self._pending[sent.answers].by = by
+        self._put({"kind": "taken", "id": sent.id, **by}, now)
 
     def _add_answer(self, answer: Answer, now: int) -> None:
         pending = self._pending.get(answer.id)
@@ -202,10 +211,3 @@ class Pairing:
             entry["after"] = (now - self._before) / 1e6
         self._before = now
         self._write(entry)
-
-
-def _remember(known: OrderedDict[Any, Any], key: Any, value: Any) -> None:
-    """Note it, and forget the oldest where there are too many."""
-    known[key] = value
-    if len(known) > MOST_PENDING:
-        known.popitem(last=False)

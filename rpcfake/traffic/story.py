@@ -88,14 +88,21 @@ class Story:
         self.log = log
         self._numbered = set(_mistakable(log, lines))
         self._takers: dict[int, list[int]] = {log.find_send(seq): [] for seq in lines}
+        self._again: set[int] = set()
+        """Where who takes a message has taken it before."""
         self._over: dict[int, int] = {}
         self._answered: set[int] = set()
         """Messages that somebody answered who was not seen to take them."""
         rows = log.rows
+        known: set[tuple[int, str]] = set()
         for seq in range(min(self._takers, default=log.stop), log.stop):
             kind, _, cause = rows[seq][:3]
             if kind == Kind.TAKEN and cause in self._takers:
                 self._takers[cause].append(seq)
+                taking = cause, rows[seq][CONSUMER]
+                if taking in known:
+                    self._again.add(seq)
+                known.add(taking)
             elif kind in (Kind.TIMEOUT, Kind.ABANDONED):
                 self._over.setdefault(cause, seq)
             elif kind == Kind.ENDING:
@@ -151,7 +158,8 @@ class Story:
         soon = rows[seq][TIME] + AT_ONCE
         heads = {}
         for place, taken in enumerate(takers, 1):
-            heads[rows[taken][CONSUMER]] = taken == seq + place and rows[taken][TIME] < soon
+            if taken not in self._again:  # that has a line of its own
+                heads[rows[taken][CONSUMER]] = taken == seq + place and rows[taken][TIME] < soon
         return Stroke(sender, tuple(heads.items()))
 
     def _unseen(self, send: int) -> str:
@@ -179,7 +187,7 @@ class Story:
         name = number + clean(sent[METHOD], 40)
         match row[KIND]:
             case Kind.TAKEN:
-                head = f"takes again {number}" if self._is_again(seq) else f"takes {number}"
+                head = f"takes again {number}" if seq in self._again else f"takes {number}"
                 return head + self._signature(send, room - len(head))
             case Kind.REPLY:
                 return self._with_value(f"reply to {name}: ", seq, room)
@@ -209,12 +217,6 @@ class Story:
             head += f"{clean(sent[TOPIC], 30)}."
             tail = f" ({self._why_untaken(seq)})"
         return head + self._signature(seq, room - len(head) - len(tail)) + tail
-
-    def _is_again(self, taken: int) -> bool:
-        """Whether who takes a message has taken it before."""
-        rows = self.log.rows
-        before = (seq for seq in self._takers[self.log.find_send(taken)] if seq < taken)
-        return any(rows[seq][CONSUMER] == rows[taken][CONSUMER] for seq in before)
 
     def _signature(self, send: int, room: int) -> str:
         return signature(self.log.rows[send][METHOD], self.log.load_message(send)[1], room)

@@ -42,7 +42,13 @@ def test_a_call() -> None:
         60.0,
         "u1",
     )
-    assert understand(tapped(CALL | {"_timeout": 5})) is not None
+
+
+def test_how_long_heartbeats_may_stay_away_is_not_how_long_the_caller_waits() -> None:
+    for monitored in (5, None):
+        request = understand(tapped(CALL | {"_timeout": monitored}, expiration="60000"))
+        assert isinstance(request, Request)
+        assert request.timeout == 60.0
 
 
 def test_a_cast_a_fanout_and_another_exchange() -> None:

@@ -151,6 +151,14 @@ def test_what_is_given_twice_is_taken_twice(tmp_path: Path) -> None:
     assert [*read_entries(tmp_path / "again.jsonl")] == entries
 
 
+def test_who_took_it_is_known_for_as_long_as_it_is(monkeypatch: Any) -> None:
+    monkeypatch.setattr(pairing, "MOST_PENDING", 2)
+    sent = request("fanout_cast", id="one")
+    took = [replace(sent, queue=f"q-{number}") for number in range(4)]
+    entries, _ = paired(sent, *took, took[0])
+    assert entries[-1]["taking"] == 2
+
+
 def test_what_is_not_answered_is_counted() -> None:
     _, made = paired(request(id="one"), request(id="two"), tapped("result", "one", 1))
     assert made.waiting == {"shop": 1}

@@ -98,12 +98,13 @@ def test_filtered_traffic_is_loaded_filtered(
     traffic = script.traffic
     chosen = data.draw(st.sets(st.sampled_from([*rpcfake.Kind]), min_size=1))
     some = traffic.select(chosen)
-    save(some, path)
+    text = save(some, path)
     loaded = Traffic.load(path)
     same = ("kind", "topic", "method", "args", "context", "consumer")
     assert [[getattr(each, name) for name in same] for each in loaded] == [
         [getattr(each, name) for name in same] for each in some
     ]
+    assert save(loaded, path) == text
 
 
 @given(script=scripts(), start=st.integers(0, 10), size=st.integers(0, 10))

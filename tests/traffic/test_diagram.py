@@ -49,6 +49,22 @@ def cloud() -> Script:
     return script
 
 
+def test_what_is_taken_again_is_told() -> None:
+    script = Script()
+    call = script.send("call", "shop", "buy", {"item": "tea"})
+    script.taken(call, "shop#1")
+    script.now += 2_000_000
+    again = script.taken(call, "shop#1")
+    script.reply(again, 3)
+    script.ending(again)
+    expected = """\
+    seconds  test    shop#1
+#0    0.000  ├──────▶│   call buy(item='tea')
+#2    2.000  │       ●   takes again buy(item='tea')
+#3    2.000  │◀┄┄┄┄┄┄┤   reply to buy: 3"""
+    assert script.traffic.diagram() == expected
+
+
 def test_a_whole_story(cloud: Script) -> None:
     expected = """\
               test

@@ -45,8 +45,9 @@ class Lines:
         self._names = Names()
         self._numbers = array("l")
         self._screen: Screen | None = None
-        # Of each message the first row in which it was taken; of one that was taken more than once,
-        # how often by whom; and which taking a row is, where it is not the first by its consumer.
+        # Of each message the first row that is written in which it was taken; of one that was taken
+        # more than once, how often by whom; and which taking a row is, where it is not the first by
+        # its consumer.
         self._first = array("l")
         self._takers: dict[int, dict[str, int]] = {}
         self._takings: dict[int, int] = {}
@@ -67,11 +68,9 @@ class Lines:
         before = rows[needed[0]][TIME] if needed else 0
         for seq in range(needed[-1] + 1) if needed else ():
             row = rows[seq]
-            kind = row[KIND]
-            if kind == "taken":
-                self._count_taking(seq, row)
             if seq not in wanted:
                 continue
+            kind = row[KIND]
             line = self._sent(seq, row) if kind in SENDS else self._answered(seq, row)
             if self._times and row[TIME] != before:
                 line += f', "after": {seconds(max(row[TIME] - before, 0))}'
@@ -95,7 +94,7 @@ class Lines:
         send = log.find_send(seq)
         line = f'{{"kind": "{kind}", "id": {self._id(send)}'
         if kind == "taken":
-            consumer, taking = row[CONSUMER], self._takings.get(seq, 1)
+            consumer, taking = row[CONSUMER], self._count_taking(seq, row)
         elif row[CAUSE] != send:
             consumer, taking = rows[row[CAUSE]][CONSUMER], self._takings.get(row[CAUSE], 1)
         else:
@@ -111,16 +110,18 @@ class Lines:
             line += f', "value": {self._value(seq, row[TEXT])}'
         return line
 
-    def _count_taking(self, seq: int, row: Row) -> None:
+    def _count_taking(self, seq: int, row: Row) -> int:
+        """Which taking by its consumer a row is, of those that are written."""
         send = row[CAUSE]
         first = self._first[send]
         if not first:
             self._first[send] = seq
-            return
+            return 1
         takers = self._takers.setdefault(send, {self._log.rows[first][CONSUMER]: 1})
         count = takers[row[CONSUMER]] = takers.get(row[CONSUMER], 0) + 1
         if count > 1:
             self._takings[seq] = count
+        return count
 
     def _id(self, send: int) -> str:
         row = self._log.rows[send]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
@@ -23,7 +26,9 @@ def recording(broker: Broker, path: Path, *options: str) -> Iterator[subprocess.
         encoding="utf-8",
     )
     try:
-        assert eventually(lambda: process.poll() is not None or is_bound(broker))
+        assert eventually(
+            lambda: process.poll() is not None or is_bound(broker, "--trace" in options)
+        )
         yield process
         process.send_signal(signal.SIGINT)
         process.wait(PATIENCE)
@@ -34,19 +39,31 @@ def recording(broker: Broker, path: Path, *options: str) -> Iterator[subprocess.
         process.stderr.close()
 
 
-def is_bound(broker: Broker) -> bool:
-    """Whether a queue of the broker's own naming is bound to the last exchange."""
+def is_bound(broker: Broker, traced: bool = False) -> bool:
+    """Whether a queue of the broker's own naming is bound to what is listened to last. (Another
+    process may listen to the tracer meanwhile.)"""
     lines = rabbitmqctl("list_bindings", "source_name", "routing_key")
-    return {(f"{broker.prefix}.replies", "#"), ("amq.rabbitmq.trace", "#")} & {
-        *pairwise(lines)
-    } != set()
+    source = "amq.rabbitmq.trace" if traced else f"{broker.prefix}.replies"
+    return (source, "#") in pairwise(lines)
 
 
 @contextmanager
 def tracing() -> Iterator[None]:
-    """RabbitMQ's tracing is on; the test is skipped where it can't be switched on from here."""
-    rabbitmqctl("trace_on")
-    try:
+    """RabbitMQ's tracing is on; the test is skipped where it can't be switched on from here.
+
+    There is one switch for all: tests that run in other processes wait until it is off again."""
+    with untraced():
+        rabbitmqctl("trace_on")
+        try:
+            yield
+        finally:
+            rabbitmqctl("trace_off")
+
+
+@contextmanager
+def untraced() -> Iterator[None]:
+    """No test switches tracing on meanwhile."""
+    lock = Path(tempfile.gettempdir()) / f"rpcfake-tracing-{os.getuid()}"
+    with lock.open("w") as switch:
+        fcntl.flock(switch, fcntl.LOCK_EX)
         yield
-    finally:
-        rabbitmqctl("trace_off")

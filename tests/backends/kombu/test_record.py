@@ -7,17 +7,19 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rpcfake import Bus, RemoteError, Traffic
+from rpcfake.tap import rabbit as tap
 from rpcfake.traffic.cassette import read_entries, read_header
 
 from .brokers import AMQP_URL, PATIENCE, Broker, Service, beside, eventually, message
-from .taps import is_bound, recording, tracing
+from .taps import is_bound, recording, tracing, untraced
 
 
 @pytest.mark.parametrize("traced", [False, True], ids=["exchanges", "traced"])
@@ -71,7 +73,7 @@ def test_a_broker_that_goes_away_loses_nothing_that_was_seen(
     rabbit.serve(backend, "shop", service)
     path = tmp_path / "one.jsonl"
     wire = rabbit.proxy()
-    command = [sys.executable, "-m", "rpcfake.cli", "record", "-o", str(path)]
+    command = [sys.executable, "-m", "rpcfake.cli", "record", "-o", str(path), "--no-trace"]
     process = subprocess.Popen(
         [*command, "--url", wire.url, "--prefix", rabbit.prefix],
         stderr=subprocess.PIPE,
@@ -108,7 +110,7 @@ def test_what_cannot_be_is_told(
     given = {"--url": AMQP_URL, "-o": str(tmp_path / "one")} | dict([options])  # type: ignore[list-item]
     arguments = [word for pair in given.items() for word in pair]
     done = subprocess.run(
-        [sys.executable, "-m", "rpcfake.cli", "record", *arguments],
+        [sys.executable, "-m", "rpcfake.cli", "record", "--no-trace", *arguments],
         capture_output=True,
         encoding="utf-8",
         timeout=PATIENCE,
@@ -120,11 +122,23 @@ def test_what_cannot_be_is_told(
     assert "hidden" not in done.stderr
 
 
+@pytest.mark.parametrize("traced", [False, True])
+def test_whether_tracing_is_on_is_tried(
+    amqp_url: str, traced: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tap, "TRACING", PATIENCE if traced else 0.5)
+    told: list[bool] = []
+    with tracing() if traced else untraced():
+        sources = [tap.Source("amq.topic")]
+        tap.tap(amqp_url, sources, lambda *_: None, lambda: False, say=told.append)
+    assert told == [traced]
+
+
 def test_it_ends_after_so_many_messages(rabbit: Broker, service: Service, tmp_path: Path) -> None:
     backend = rabbit.backend()
     rabbit.serve(backend, "shop", service)
     path = tmp_path / "one.jsonl"
-    with recording(rabbit, path, "--messages", "2") as process:
+    with recording(rabbit, path, "--messages", "2", "--no-trace") as process:
         backend.call(None, "shop", message("echo", value="tea"), 10)
         assert process.wait(PATIENCE) == 0
     assert json.loads(path.read_text().splitlines()[-1]) == {"end": True}
@@ -160,7 +174,6 @@ def test_a_message_that_the_broker_gives_again_is_taken_again(
 
 OSLO = """
 import sys
-import threading
 import oslo_messaging
 from oslo_config import cfg
 from oslo_messaging import Target
@@ -169,7 +182,7 @@ class Shop:
     def price(self, ctxt, item):
         return {"tea": 3}[item]
     def brew(self, ctxt):
-        threading.Event().wait(2.5)  # longer than it takes until a heartbeat or two
+        sys.stdin.readline()  # until a heartbeat was seen
         return "hot"
     def hear(self, ctxt):
         pass
@@ -181,9 +194,9 @@ server = oslo_messaging.get_rpc_server(
     transport, Target(topic=topic, server="one"), [Shop()], executor="threading"
 )
 server.start()
-client = oslo_messaging.get_rpc_client(transport, Target(topic=topic), timeout=20)
-print(client.call({"user": "ann"}, "price", item="tea"))
-print(client.prepare(call_monitor_timeout=2).call({}, "brew"))
+client = oslo_messaging.get_rpc_client(transport, Target(topic=topic), timeout=60)
+print(client.call({"user": "ann"}, "price", item="tea"), flush=True)
+print(client.prepare(call_monitor_timeout=4).call({}, "brew"))
 client.cast({}, "hear")
 client.prepare(fanout=True).cast({}, "hear")
 try:
@@ -196,26 +209,50 @@ transport.cleanup()
 """
 
 
+@contextmanager
+def oslo(rabbit: Broker) -> Iterator[subprocess.Popen[str]]:
+    """A service on oslo.messaging and its client; the topic is the broker's prefix.
+
+    In a process of its own: the rabbit driver leaves sockets to the garbage collector."""
+    topic = rabbit.prefix
+    url = rabbit.url.replace("amqp://", "rabbit://")
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", OSLO, url, topic],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        # Its queues of replies and of fanouts go by themselves so many seconds after it.
+        env=os.environ | {"OS_OSLO_MESSAGING_RABBIT__RABBIT_TRANSIENT_QUEUES_TTL": "5"},
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+        with rabbit.channel() as channel:
+            for name in (topic, f"{topic}.one"):
+                channel.queue_delete(name)
+            channel.exchange_delete(f"{topic}_fanout")
+
+
 def test_oslo_messaging_is_recorded_by_the_tracer_and_replayed(
     rabbit: Broker, tmp_path: Path
 ) -> None:
     pytest.importorskip("oslo_messaging")
     path, topic = tmp_path / "one.jsonl", rabbit.prefix
-    url = rabbit.url.replace("amqp://", "rabbit://")
-    with tracing(), recording(rabbit, path, "--trace"):
-        # In a process of its own: the rabbit driver leaves sockets to the garbage collector.
-        done = subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", OSLO, url, topic],
-            capture_output=True,
-            encoding="utf-8",
-            timeout=60,
-        )
-        assert done.stdout.split() == ["3", "hot", "KeyError"], done.stderr
+    with tracing(), recording(rabbit, path, "--trace"), oslo(rabbit) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "3\n"
+        assert eventually(lambda: b'"heartbeat"' in path.read_bytes())
+        told, _ = process.communicate("\n", timeout=60)
+        assert told.split() == ["hot", "KeyError"]
         assert eventually(lambda: b'"failure"' in path.read_bytes())
-    with rabbit.channel() as channel:
-        for name in (topic, f"{topic}.one"):
-            channel.queue_delete(name)
-        channel.exchange_delete(f"{topic}_fanout")
+    timeouts = {
+        each["method"]: each.get("timeout")
+        for each in read_entries(path)
+        if each.get("topic") == topic
+    }
+    assert timeouts == {"price": 60, "brew": 60, "hear": None}
     traffic = Traffic.load(path)
     sent = traffic.where(lambda record: record.topic == topic).sent
     assert [str(each.kind) for each in sent] == ["call", "call", "cast", "fanout_cast", "call"]
