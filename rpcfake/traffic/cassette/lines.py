@@ -94,7 +94,11 @@ class Lines:
         send = log.find_send(seq)
         line = f'{{"kind": "{kind}", "id": {self._id(send)}'
         if kind == "taken":
-            consumer, taking = row[CONSUMER], self._count_taking(seq, row)
+            consumer, taking = row[CONSUMER], 1
+            if self._first[send]:
+                taking = self._count_taking(seq, row)
+            else:
+                self._first[send] = seq
         elif row[CAUSE] != send:
             consumer, taking = rows[row[CAUSE]][CONSUMER], self._takings.get(row[CAUSE], 1)
         else:
@@ -111,17 +115,13 @@ class Lines:
         return line
 
     def _count_taking(self, seq: int, row: Row) -> int:
-        """Which taking by its consumer a row is, of those that are written."""
-        send = row[CAUSE]
-        first = self._first[send]
-        if not first:
-            self._first[send] = seq
-            return 1
-        takers = self._takers.setdefault(send, {self._log.rows[first][CONSUMER]: 1})
-        count = takers[row[CONSUMER]] = takers.get(row[CONSUMER], 0) + 1
-        if count > 1:
-            self._takings[seq] = count
-        return count
+        """Which taking by its consumer a row is, of those that are written; it is not the first."""
+        send, consumer = row[CAUSE], row[CONSUMER]
+        takers = self._takers.setdefault(send, {self._log.rows[self._first[send]][CONSUMER]: 1})
+        takers[consumer] = takers.get(consumer, 0) + 1
+        if takers[consumer] > 1:
+            self._takings[seq] = takers[consumer]
+        return takers[consumer]
 
     def _id(self, send: int) -> str:
         row = self._log.rows[send]

@@ -243,10 +243,11 @@ def test_oslo_messaging_is_recorded_by_the_tracer_and_replayed(
     with tracing(), recording(rabbit, path, "--trace"), oslo(rabbit) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "3\n"
-        assert eventually(lambda: b'"heartbeat"' in path.read_bytes())
+        # The tracer shows what others do here meanwhile, too.
+        assert eventually(lambda: f'"heartbeat", "id": "{topic}.brew#1"' in path.read_text())
         told, _ = process.communicate("\n", timeout=60)
         assert told.split() == ["hot", "KeyError"]
-        assert eventually(lambda: b'"failure"' in path.read_bytes())
+        assert eventually(lambda: f'"failure", "id": "{topic}.price#2"' in path.read_text())
     timeouts = {
         each["method"]: each.get("timeout")
         for each in read_entries(path)
