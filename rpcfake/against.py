@@ -65,12 +65,16 @@ def replay_against(traffic: Traffic, proxy: Any, topic: str, *, gaps: bool = Tru
         gaps: whether they are sent, and answered by others, at the (virtual) times at which they
             were; else at once, one after the other.
 
+    Of a call and a multicall what is answered counts; of a cast, that its handler does not fail.
+
     Returns:
         An outcome for each request, in the recorded order.
     """
     log = traffic._log
     bus = Bus()
     asked: list[tuple[int, list[Any]]] = []
+    live: dict[int, list[Any]] = {}
+    """By the number on this bus what is given to each request that nobody waits for."""
     try:
         bus.serve(topic, proxy)
         bus.serve(topic, proxy, fanout=True)
@@ -86,11 +90,15 @@ def replay_against(traffic: Traffic, proxy: Any, topic: str, *, gaps: bool = Tru
                 asked.append((seq, given))
                 if gaps:
                     bus.advance(max((row[TIME] - began) / 1e6 - bus.now, 0))
-                    bus.spawn(_ask, bus, log, seq, given)
+                    bus.spawn(_ask, bus, log, seq, given, live)
                 else:
-                    _ask(bus, log, seq, given)
+                    _ask(bus, log, seq, given, live)
                     bus.run()
             bus.advance(_LONGEST)
+        for failed in bus.traffic.failures():
+            if not live.get(failed.id, [None]):  # of a fanout cast one tells enough
+                kept = failure(failed.value, tracebacks=False)
+                live[failed.id].append(_Failed(kept))
     finally:
         bus.close()
     answers = _recorded_answers(traffic)
@@ -111,7 +119,7 @@ def _comes_from_outside(log: Log, seq: int, topic: str) -> bool:
     return row[CAUSE] is None or log.rows[log.find_send(row[CAUSE])][TOPIC] != topic
 
 
-def _ask(bus: Bus, log: Log, seq: int, given: list[Any]) -> None:
+def _ask(bus: Bus, log: Log, seq: int, given: list[Any], live: dict[int, list[Any]]) -> None:
     record = log.build(seq)
     msg = {"method": record.method, "args": record.args}
     send = getattr(bus, record.kind)
@@ -121,6 +129,7 @@ def _ask(bus: Bus, log: Log, seq: int, given: list[Any]) -> None:
         elif record.kind == Kind.MULTICALL:
             given += send(record.context, record.topic, msg)
         else:
+            live[len(bus.traffic)] = given
             send(record.context, record.topic, msg)
     except RemoteError as error:
         given.append(_Failed({"type": error.exc_type, "value": error.value}))
@@ -151,8 +160,8 @@ def _recorded_answers(traffic: Traffic) -> dict[int, list[Any]]:
             if log.rows[send][KIND] == Kind.CALL:
                 given.clear()  # a call returns the last one
             given.append(log.load_value(seq))
-        elif kind == Kind.FAILURE and asks:
-            if log.rows[send][KIND] == Kind.CALL:
+        elif kind == Kind.FAILURE:
+            if log.rows[send][KIND] != Kind.MULTICALL:
                 given.clear()
             failed = log.load_value(seq)
             given.append(_Failed(failure(failed, tracebacks=False)))
@@ -171,7 +180,8 @@ def _differ(log: Log, expected: list[Any], actual: Sequence[Any]) -> Iterator[st
     for number in range(max(len(expected), len(actual))):
         path = "value" if max(len(expected), len(actual)) == 1 else f"value {number}"
         if number >= len(expected):
-            yield f"{path}: was not recorded, is {_shown(actual[number])}"
+            what = "failure" if isinstance(actual[number], _Failed) else path
+            yield f"{what}: was not recorded, is {_shown(actual[number])}"
         elif number >= len(actual):
             yield f"{path}: recorded as {_shown(expected[number])}, is not there"
         elif isinstance(expected[number], _Failed) != isinstance(actual[number], _Failed):

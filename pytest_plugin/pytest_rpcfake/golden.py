@@ -110,7 +110,10 @@ class RpcCassette:
             self._parent._use()
 
     def _command(self, what: str, mode: str) -> str:
-        return f"{what}: pytest {_quoted(self._nodeid)} --rpcfake-record={mode}"
+        command = f"{what}: pytest {_quoted(self._nodeid)} --rpcfake-record={mode}"
+        if os.environ.get("CI"):
+            command += " (where the environment has no CI: while it has, nothing is written)"
+        return command
 
 
 def cassette_for(item: pytest.Item, mode: str, redact: Redaction | bool) -> RpcCassette:

@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -76,8 +76,9 @@ def record(
     requests only, since replies go over the default exchange, which can't be bound to.
 
     Understood are the messages of rpcfake's backend kombu and of oslo.messaging; others are kept as
-    they are. Secrets are taken out before anything is written. Ctrl-C ends it with a whole file.
-    Exit code 2: the broker can't be reached, or went away; what was seen by then is in the file.
+    they are. Secrets are taken out before anything is written. Ctrl-C ends it with a whole file,
+    which takes the place of what was there. Exit code 2: the broker can't be reached, and the file
+    is left alone; or it went away, and what was seen by then is in the file.
     """
     try:
         from rpcfake.tap import rabbit
@@ -98,14 +99,21 @@ def record(
         raise click.UsageError(str(error)) from None
     header = Header(clock="real", made_by={"name": "rpcfake record"}, redacted=rules)
     trouble = ""
-    try:
-        writer = CassetteWriter(file, header)
-    except OSError as error:
-        raise click.ClickException(f"{file} can't be written: {error.strerror}") from None
-    with writer:
+    with ExitStack() as opened:
+        writers: list[CassetteWriter] = []
+
+        def listens(traced: bool) -> None:
+            # Only now: a broker that can't be had leaves the file alone.
+            try:
+                writers.append(opened.enter_context(CassetteWriter(file, header)))
+            except OSError as error:
+                text = f"{file} can't be written: {error.strerror}"
+                raise click.ClickException(text) from None
+            _say_how(traced)
+
         dialects = [rpcfake_wire.understand, oslo_wire.understand]
         only = frozenset(source.exchange for source in sources) if exchanges else None
-        pairing = Pairing(dialects, writer.write, only)
+        pairing = Pairing(dialects, lambda entry: writers[0].write(entry), only)
         end = None if seconds is None else time.monotonic() + seconds
         with _until_stopped() as stopped, _shown(pairing) as look:
 
@@ -116,10 +124,11 @@ def record(
                 return not (enough or late or stopped.is_set())
 
             try:
-                rabbit.tap(url, sources, pairing.see, go_on, trace=trace, say=_say_how)
+                rabbit.tap(url, sources, pairing.see, go_on, trace=trace, say=listens)
             except BackendUnavailable as error:
                 trouble = str(error)
-    click.echo(f"{pairing.summary()} in {file}", err=True)
+    if writers:
+        click.echo(f"{pairing.summary()} in {file}", err=True)
     if trouble:
         click.echo(f"Error: {trouble}", err=True)
         raise SystemExit(FAILED)

@@ -75,6 +75,10 @@ def tap(
     """
     try:
         with kombu.Connection(url, connect_timeout=5, heartbeat=20) as connection:
+            if connection.transport.driver_type != "amqp":
+                raise BackendUnavailable(
+                    f"the broker at {_safe(url)}: only a RabbitMQ can be recorded, as amqp://…"
+                )
             connection.ensure_connection(max_retries=0)
             channel = connection.channel()
             channel.basic_qos(0, PREFETCH, False)

@@ -157,3 +157,44 @@ def test_without_a_topic_there_must_be_one_from_outside(project: Path) -> None:
     assert result.exit_code == 2
     text = "topic must be given: what the cassette has is sent to 'bank', 'shop'"
     assert text in result.stderr.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ("class Mail: pass", "failure: was not recorded, is AttributeError: "),
+        (
+            "class Mail:\n    def send(self, context, to):\n        raise RuntimeError('boom')",
+            "failure: was not recorded, is RuntimeError: boom",
+        ),
+    ],
+)
+@pytest.mark.parametrize("kind", ["cast", "fanout_cast"])
+@pytest.mark.parametrize("options", [[], ["--no-gaps"]])
+def test_a_handler_that_fails_is_told_where_nobody_waits_for_it(
+    project: Path, body: str, text: str, kind: str, options: list[str]
+) -> None:
+    class Mail:
+        def send(self, context: Any, to: str) -> None:
+            if to == "nobody":
+                raise ValueError("no such")
+
+    bus = Bus()
+    bus.serve("mail", Mail(), fanout=kind == "fanout_cast")
+    for to in ("ann", "nobody"):
+        getattr(bus, kind)({}, "mail", {"method": "send", "args": {"to": to}})
+    bus.run()
+    bus.traffic.save(project / "mail.jsonl")
+    (project / "brokenmail.py").write_text(body)
+    result = run("mail.jsonl", "--against", "brokenmail:Mail", *options)
+    sys.modules.pop("brokenmail")
+    assert result.exit_code == 1
+    assert text in result.output
+    assert "0 answered as recorded, 2 otherwise" in result.output
+    # What failed then may fail now.
+    (project / "goodmail.py").write_text(
+        "class Mail:\n    def send(self, context, to):\n"
+        "        if to == 'nobody': raise ValueError('no such')"
+    )
+    assert run("mail.jsonl", "--against", "goodmail:Mail", *options).exit_code == 0
+    sys.modules.pop("goodmail")

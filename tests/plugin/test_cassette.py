@@ -387,3 +387,11 @@ def test_syrupy_keeps_cassettes(project: Project) -> None:
     result.stdout.fnmatch_lines(["*milk*"])
     result = project.run_apart(source.replace("rpc_bus.traffic ==", "3 =="))
     result.stdout.fnmatch_lines(["*TypeError: 3 is no Traffic*"])
+
+
+def test_under_ci_it_says_why_nothing_is_written(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI", "true")
+    *_, command = failure(project, one(), "--rpcfake-record=once")
+    assert command.endswith("(where the environment has no CI: while it has, nothing is written)")

@@ -100,6 +100,7 @@ def test_a_broker_that_goes_away_loses_nothing_that_was_seen(
         (["--url", "amqp://guest:hidden@127.0.0.1:1//"], "amqp://guest:**@127.0.0.1:1//: "),
         (["--exchange", "rpcfake-test-nope"], "there is no exchange 'rpcfake-test-nope'"),
         (["--exchange", ":key"], "the default exchange can't be bound to"),
+        (["--url", "redis://127.0.0.1:6379/0"], "only a RabbitMQ can be recorded"),
         (["--redact", ""], "keys has '': it must have non-empty texts only"),
         (["-o", "/nowhere/at/all"], "/nowhere/at/all can't be written: No such file"),
     ],
@@ -120,6 +121,26 @@ def test_what_cannot_be_is_told(
     assert text in done.stderr
     assert "Traceback" not in done.stderr
     assert "hidden" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "options", [["--url", "amqp://127.0.0.1:1//"], ["--exchange", "rpcfake-test-nope"]]
+)
+def test_what_cannot_be_recorded_leaves_the_file_alone(
+    amqp_url: str, tmp_path: Path, options: list[str]
+) -> None:
+    path = tmp_path / "one.jsonl"
+    path.write_text("as it was")
+    command = [sys.executable, "-m", "rpcfake.cli", "record", "--no-trace", "-o", str(path)]
+    done = subprocess.run(
+        [*command, "--url", amqp_url, *options],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=PATIENCE,
+    )
+    assert done.returncode == 2
+    assert path.read_text() == "as it was"
+    assert "messages" not in done.stderr
 
 
 @pytest.mark.parametrize("traced", [False, True])
