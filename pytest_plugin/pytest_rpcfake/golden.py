@@ -15,7 +15,9 @@ from pytest_rpcfake.options import refuse
 from rpcfake import CassetteError, Redaction, Traffic
 from rpcfake.hints import brief, did_you_mean
 from rpcfake.traffic import Comparing
-from rpcfake.traffic.cassette import read_header
+from rpcfake.traffic.cassette import read_entries, read_header
+from rpcfake.traffic.cassette.redaction import Redactor
+from rpcfake.traffic.cassette.writer import redact_entry
 
 MARKER = "rpc_cassette"
 FIXTURE = "rpc_cassette"
@@ -88,6 +90,14 @@ class RpcCassette:
             self._save(traffic)
             return []
         expected = Traffic.load(self.path)
+        if self._has_secrets(expected):
+            if self.mode == "all":
+                self._save(traffic)
+                return []
+            return [
+                "It was recorded before rpcfake_redact had all its keys, and has values of them.",
+                self._command("To record it without", "all"),
+            ]
         found = traffic.compare(expected, **vars(self._comparing))
         if found:
             return []
@@ -97,6 +107,14 @@ class RpcCassette:
             return []
         accepts = "new" if only_added else "all"
         return [*found.lines(), self._command("To accept it", accepts)]
+
+    def _has_secrets(self, expected: Traffic) -> bool:
+        """Whether it has what the ini file calls secret by now."""
+        rules, before = self._redact, expected._log.origin.redacted
+        if not isinstance(rules, Redaction) or before is None or {*rules.keys} <= {*before.keys}:
+            return False
+        redactor = Redactor(rules)
+        return any(redact_entry(redactor, each) != each for each in read_entries(self.path))
 
     def _save(self, traffic: Traffic) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)

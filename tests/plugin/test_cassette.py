@@ -395,3 +395,19 @@ def test_under_ci_it_says_why_nothing_is_written(
     monkeypatch.setenv("CI", "true")
     *_, command = failure(project, one(), "--rpcfake-record=once")
     assert command.endswith("(where the environment has no CI: while it has, nothing is written)")
+
+
+def test_a_cassette_with_what_is_secret_by_now_is_told_and_recorded_anew(
+    project: Project,
+) -> None:
+    path = recorded(project)
+    project.ini("rpcfake_redact = item")
+    assert failure(project, one()) == [
+        "It was recorded before rpcfake_redact had all its keys, and has values of them.",
+        "To record it without: pytest test_it.py::test_buy --rpcfake-record=all",
+    ]
+    project.run(one(), "--rpcfake-record=all").assert_outcomes(passed=1)
+    assert b"milk" not in path.read_bytes()
+    project.run(one()).assert_outcomes(passed=1)
+    project.ini("rpcfake_redact = item other")  # of which it has none
+    project.run(one()).assert_outcomes(passed=1)

@@ -330,3 +330,20 @@ def test_a_cut_between_two_secrets() -> None:
     assert redactor.redact_shortened("alphabet... agamma ...agamma...x") == (
         "[redacted #2]... agamma ...[redacted #1]...x"
     )
+
+
+def test_what_is_known_as_secret_later_is_taken_out_of_what_was_written_before(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "one.jsonl"
+    names = {"topic": "shop", "method": "buy"}
+    with CassetteWriter(path, Header(redacted=Redaction())) as writer:
+        for number, args in enumerate([{"note": f"it is {SECRET}"}, {"n": 1}, {"token": SECRET}]):
+            writer.write({"kind": "cast", "id": f"shop.buy#{number}", **names, "args": args})
+    assert SECRET[:8] not in path.read_text()
+    assert [each.args for each in Traffic.load(path)] == [
+        {"note": f"it is {MARKS[0]}"},
+        {"n": 1},
+        {"token": MARKS[0]},
+    ]
+    assert [*tmp_path.iterdir()] == [path]

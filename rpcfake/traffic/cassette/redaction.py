@@ -177,6 +177,11 @@ class Redactor:
             for length in lengths[text[place : place + SHORTEST]]
         )
 
+    @property
+    def knows_any(self) -> bool:
+        """Whether anything was found to be secret by now."""
+        return bool(self._of)
+
     def reserve(self, text: str) -> None:
         """Leave the marks of a text to what they stand for."""
         for number in _MARKS.findall(text):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,7 +22,8 @@ FILE: Any = {"encoding": "utf-8", "errors": "backslashreplace", "newline": "\n"}
 class CassetteWriter:
     """Writes a cassette line by line: what was written is in the file, whatever happens then.
 
-    Use it in a ``with``, or close it: only then the file is whole.
+    Use it in a ``with``, or close it: only then the file is whole. And only then what is secret is
+    taken out of the lines before the one that told it to be secret, too.
 
     Args:
         path: the file; what was there is gone.
@@ -32,6 +35,7 @@ class CassetteWriter:
 
     def __init__(self, path: str | os.PathLike[str], header: Header) -> None:
         self._redactor = None if header.redacted is None else Redactor(header.redacted)
+        self._path = Path(os.path.realpath(path))
         self._file = open(path, "w", buffering=1, **FILE)  # noqa: SIM115 - `close` does
         self._file.write(header.to_line())
 
@@ -43,15 +47,42 @@ class CassetteWriter:
 
     def close(self) -> None:
         """Write the end. Closing twice is closing once."""
-        if not self._file.closed:
-            self._file.write(END)
-            self._file.close()
+        if self._file.closed:
+            return
+        self._file.write(END)
+        self._file.close()
+        if self._redactor is not None and self._redactor.knows_any and self._path.is_file():
+            with _in_its_place(self._path) as file:
+                file.writelines(_redacted_again(self._redactor, self._path))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _redacted_again(redactor: Redactor, path: Path) -> Iterator[str]:
+    """The lines of a cassette, without secrets that were told later in it."""
+    with open(path, **FILE) as file:
+        yield file.readline()  # the header
+        for line in file:
+            if redactor.has_known(line):
+                yield dump(redact_entry(redactor, json.loads(line))) + "\n"
+            else:
+                yield line
+
+
+@contextmanager
+def _in_its_place(path: Path) -> Iterator[Any]:
+    """A file that takes the place of what is there in one step: nobody ever finds half of it."""
+    beside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(beside, "w", **FILE) as file:
+            yield file
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def redact_entry(redactor: Redactor, entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -79,14 +110,8 @@ def save_traffic(
     clock = origin.clock if times else "none"
     header = Header(origin.codec, clock, origin.made_by, rules or origin.redacted)
     lines = Lines(log, seqs, Redactor(rules) if rules else None, times, tracebacks)
-    path = Path(os.path.realpath(path))  # what a link leads to is written, and the link stays
-    # Beside it first: nobody ever finds half a cassette there.
-    beside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(beside, "w", **FILE) as file:
-            file.write(header.to_line())
-            file.writelines(lines)
-            file.write(END)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+    # What a link leads to is written, and the link stays.
+    with _in_its_place(Path(os.path.realpath(path))) as file:
+        file.write(header.to_line())
+        file.writelines(lines)
+        file.write(END)
