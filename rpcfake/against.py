@@ -73,8 +73,8 @@ def replay_against(traffic: Traffic, proxy: Any, topic: str, *, gaps: bool = Tru
     log = traffic._log
     bus = Bus()
     asked: list[tuple[int, list[Any]]] = []
+    # By its number on this bus, what is given to each request that nobody waits for.
     live: dict[int, list[Any]] = {}
-    """By the number on this bus what is given to each request that nobody waits for."""
     try:
         bus.serve(topic, proxy)
         bus.serve(topic, proxy, fanout=True)

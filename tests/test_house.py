@@ -27,13 +27,14 @@ ROOMS: dict[str, set[str]] = {
     "errors": set(),
     "frames": set(),
     "hints": set(),
+    "files": set(),
     "message": {"errors", "hints"},
     "codec": {"errors", "hints"},
     "context": {"errors", "hints"},
     "core": PURE,
     # Pages that need no network: what the matrix and the report have in common.
-    "pages": set(),
-    "traffic": {"errors", "message", "hints", "pages"},
+    "pages": {"files"},
+    "traffic": {"errors", "message", "hints", "files", "pages"},
     # What both loops share.
     "handling": PURE,
     "specs": {*CORE, "handling"},

@@ -77,7 +77,7 @@ class RpcCassette:
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"<rpc_cassette {_short(self.path)}>"
+        return f"<rpc_cassette {short(self.path)}>"
 
     def _compare(self, traffic: Traffic) -> list[str]:
         """What keeps it from being the same, in lines; it is recorded as the mode allows."""
@@ -238,7 +238,8 @@ def prune(paths: list[Path]) -> None:
                 each.rmdir()
 
 
-def _short(path: Path) -> str:
+def short(path: Path) -> str:
+    """A path as a person at this place would name it."""
     return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
 
 

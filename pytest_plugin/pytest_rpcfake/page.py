@@ -7,13 +7,13 @@ report of the test's teardown; whoever writes the page gathers them.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pytest_rpcfake.golden import short
 from pytest_rpcfake.lease import Lease
 from pytest_rpcfake.report import find_used
 from pytest_rpcfake.run import Run
@@ -146,7 +146,7 @@ class Writer:
         except OSError as error:
             self._told = f"{self._folder} can't be written: {error.strerror}"
         else:
-            self._told = f"the traffic of {plural(len(shown), 'test')} is in {_short(path)}"
+            self._told = f"the traffic of {plural(len(shown), 'test')} is in {short(path)}"
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self._told:
@@ -199,7 +199,3 @@ def _clip(text: str) -> str:
         return text
     half = LONGEST // 2
     return f"{text[:half]}\n… {len(text) - LONGEST:,} characters left out …\n{text[-half:]}"
-
-
-def _short(path: Path) -> str:
-    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)

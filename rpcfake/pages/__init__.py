@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from rpcfake.files import replacing
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -70,13 +71,8 @@ def write(folder: Path, parts: Iterable[str]) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "index.html"
-    beside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(beside, "w", encoding="utf-8", newline="\n") as file:
-            file.writelines(parts)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with replacing(path) as file:
+        file.writelines(parts)
     return path
 
 

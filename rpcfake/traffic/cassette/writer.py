@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
+from rpcfake.files import replacing
 from rpcfake.hints import brief
 from rpcfake.traffic.cassette.layout import END, Header, dump
 from rpcfake.traffic.cassette.lines import Lines
@@ -52,7 +52,7 @@ class CassetteWriter:
         self._file.write(END)
         self._file.close()
         if self._redactor is not None and self._redactor.knows_any and self._path.is_file():
-            with _in_its_place(self._path) as file:
+            with replacing(self._path, errors=FILE["errors"]) as file:
                 file.writelines(_redacted_again(self._redactor, self._path))
 
     def __enter__(self) -> Self:
@@ -71,18 +71,6 @@ def _redacted_again(redactor: Redactor, path: Path) -> Iterator[str]:
                 yield dump(redact_entry(redactor, json.loads(line))) + "\n"
             else:
                 yield line
-
-
-@contextmanager
-def _in_its_place(path: Path) -> Iterator[Any]:
-    """A file that takes the place of what is there in one step: nobody ever finds half of it."""
-    beside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(beside, "w", **FILE) as file:
-            yield file
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def redact_entry(redactor: Redactor, entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,7 +99,7 @@ def save_traffic(
     header = Header(origin.codec, clock, origin.made_by, rules or origin.redacted)
     lines = Lines(log, seqs, Redactor(rules) if rules else None, times, tracebacks)
     # What a link leads to is written, and the link stays.
-    with _in_its_place(Path(os.path.realpath(path))) as file:
+    with replacing(Path(os.path.realpath(path)), errors=FILE["errors"]) as file:
         file.write(header.to_line())
         file.writelines(lines)
         file.write(END)

@@ -38,11 +38,11 @@ def write_report(entries: Sequence[Entry], folder: Path, title: str) -> Path:
     Raises:
         OSError: it can't be written; what was there stays.
     """
-    parts = pages.render(_FILES, "report", _data(entries, title), scripts=_SCRIPTS, title=title)
+    parts = pages.render(_FILES, "report", _data(entries), scripts=_SCRIPTS, title=title)
     return pages.write(folder, parts)
 
 
-def _data(entries: Sequence[Entry], title: str) -> Iterator[tuple[str, str]]:
+def _data(entries: Sequence[Entry]) -> Iterator[tuple[str, str]]:
     index = [
         {
             "name": entry.name,
@@ -56,7 +56,7 @@ def _data(entries: Sequence[Entry], title: str) -> Iterator[tuple[str, str]]:
         }
         for entry in entries
     ]
-    yield "index", pages.to_json({"title": title, "entries": index})
+    yield "index", pages.to_json({"entries": index})
     # Each by itself: only what is looked at is read.
     for number, entry in enumerate(entries):
         for place, sheet in enumerate(entry.sheets):

@@ -39,6 +39,13 @@ def recording(broker: Broker, path: Path, *options: str) -> Iterator[subprocess.
         process.stderr.close()
 
 
+def exchanges(broker: Broker) -> list[str]:
+    """Options for what passes under the broker's prefix: the tracer shows what others do here
+    meanwhile, too."""
+    names = ("topics", "fanouts", "replies")
+    return [word for name in names for word in ("--exchange", f"{broker.prefix}.{name}")]
+
+
 def is_bound(broker: Broker, traced: bool = False) -> bool:
     """Whether a queue of the broker's own naming is bound to what is listened to last. (Another
     process may listen to the tracer meanwhile.)"""

@@ -19,7 +19,7 @@ from rpcfake.tap import rabbit as tap
 from rpcfake.traffic.cassette import read_entries, read_header
 
 from .brokers import AMQP_URL, PATIENCE, Broker, Service, beside, eventually, message
-from .taps import is_bound, recording, tracing, untraced
+from .taps import exchanges, is_bound, recording, tracing, untraced
 
 
 @pytest.mark.parametrize("traced", [False, True], ids=["exchanges", "traced"])
@@ -41,10 +41,7 @@ def test_what_passes_is_recorded_and_replayed(
         return [*given, caught.value.exc_type]
 
     tracer = tracing() if traced else nullcontext()
-    options = ["--trace" if traced else "--no-trace"]
-    for name in ("topics", "fanouts", "replies"):
-        # The tracer shows what others do here meanwhile, too.
-        options += ["--exchange", f"{rabbit.prefix}.{name}"]
+    options = ["--trace" if traced else "--no-trace", *exchanges(rabbit)]
     with tracer, recording(rabbit, path, *options) as process:
         asked = ask(backend)
         # The last line is there as soon as it was seen.
@@ -171,9 +168,7 @@ def test_a_message_that_the_broker_gives_again_is_taken_again(
     path = tmp_path / "one.jsonl"
     first, second = rabbit.backend(concurrency=32), rabbit.backend()
     connection = rabbit.serve(first, "shop", service)
-    options = ["--trace"]
-    for name in ("topics", "fanouts", "replies"):
-        options += ["--exchange", f"{rabbit.prefix}.{name}"]
+    options = ["--trace", *exchanges(rabbit)]
     with tracing(), recording(rabbit, path, *options):
         for number in range(32):
             second.cast(None, "shop", message("holds", tag=number))

@@ -14,7 +14,7 @@ import pytest
 from rpcfake import Bus, RemoteError, Traffic
 
 from .brokers import PATIENCE, Broker, eventually
-from .taps import recording, tracing
+from .taps import exchanges, recording, tracing
 
 EXAMPLE = Path(__file__).parents[3] / "docs" / "examples" / "compute"
 
@@ -117,9 +117,7 @@ def test_a_cloud_is_recorded_and_replayed(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "cloud.jsonl"
-    options = ["--trace" if traced else "--no-trace"]
-    for name in ("topics", "fanouts", "replies"):
-        options += ["--exchange", f"{rabbit.prefix}.{name}"]
+    options = ["--trace" if traced else "--no-trace", *exchanges(rabbit)]
     assert cloud.stdout.readline() == "serving\n"
     with tracing() if traced else nullcontext(), recording(rabbit, path, *options):
         cloud.stdin.write("\n")

@@ -37,7 +37,7 @@ function filter() {
   field("nothing").hidden = shown.length > 0;
   field("why").textContent = all ? "Nothing fits. " : "Nothing was sent. ";
   field("reset").hidden = !all;
-  field("scroll").hidden = shown.length === 0;
+  scroll.hidden = shown.length === 0;
   cursor = before ? shown.indexOf(before) : -1;
   lay();
   if (cursor >= 0) keepInView();
@@ -88,11 +88,12 @@ function lay() {
 }
 
 // The window, or what stands beside the diagram, has changed its size.
-let height = 0;
+let seen = 0; // pixels of the diagram's height that were in view
+const inView = () => scroll.clientHeight - field("lanes").offsetHeight;
 function resized() {
   const top = cursor * ROW - scroll.scrollTop;
-  const wasInView = cursor >= 0 && top + ROW > 0 && top < height;
-  height = scroll.clientHeight - field("lanes").offsetHeight;
+  const wasInView = cursor >= 0 && top + ROW > 0 && top < seen;
+  seen = inView();
   lay();
   if (wasInView) keepInView();
 }
@@ -167,7 +168,7 @@ function choose(number) {
 
 function keepInView() {
   const top = cursor * ROW;
-  const room = scroll.clientHeight - field("lanes").offsetHeight;
+  const room = inView();
   if (top < scroll.scrollTop) scroll.scrollTop = top;
   else if (top + ROW > scroll.scrollTop + room) scroll.scrollTop = top + ROW - room;
   const { lane, heads } = shown[cursor];

@@ -37,7 +37,7 @@ function row(number, from) {
       svg("text", { class: "cut", x: right - 10, y: y + 13, "text-anchor": "end" }, text),
     );
   }
-  group.append(...strokes(line, arrow), ...words(line, y + 17, left, right));
+  group.append(...strokes(line, arrow), words(line, y + 17, left, right));
   const same = record.time === earlier ? " same" : "";
   group.append(
     svg("rect", { class: "gutter", x: left, y: y + 1, width: gutter - 8, height: ROW - 2 }),
@@ -95,7 +95,7 @@ function words(line, y, left, right) {
   const most = right - left - gutter - 16;
   const text = fit(visible(line.words), most);
   const x = Math.max(left + gutter + 4, Math.min(start, right - 10 - breadth(text)));
-  return [svg("text", { class: "words", x, y }, text)];
+  return svg("text", { class: "words", x, y }, text);
 }
 
 const measure = document.createElement("canvas").getContext("2d");
@@ -103,7 +103,7 @@ const breadths = new Map();
 function breadth(text) {
   let known = breadths.get(text);
   if (known === undefined) {
-      const { fontSize, fontFamily } = getComputedStyle(scroll);
+    const { fontSize, fontFamily } = getComputedStyle(scroll);
     measure.font = `${fontSize} ${fontFamily}`;
     known = measure.measureText(text).width;
     if (breadths.size > 5000) breadths.clear();

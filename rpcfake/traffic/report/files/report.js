@@ -48,9 +48,7 @@ function open(number, sheetNumber = 0, seq = null) {
   cursor = -1;
   related = null;
   if (sheet === null) return;
-  const counts = new Map();
-  for (const line of sheet.lines)
-    for (const kind of line.kinds) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  const counts = counted(sheet.lines.flatMap((line) => [...line.kinds]));
   const kinds = sheet.kinds.filter((kind) => counts.has(kind));
   field("kinds").replaceChildren(
     field("kinds").querySelector("legend"),
@@ -199,9 +197,8 @@ field("back").addEventListener("click", () => {
 addEventListener("hashchange", follow);
 
 const failed = entries.findIndex(({ outcome }) => ["failed", "error"].includes(outcome));
-field("tally").textContent = [...new Set(entries.map(({ outcome }) => outcome))]
-  .filter(Boolean)
-  .map((outcome) => `${entries.filter((each) => each.outcome === outcome).length.toLocaleString("en")} ${outcome}`)
+field("tally").textContent = outcomes()
+  .map(([outcome, count]) => `${count.toLocaleString("en")} ${outcome}`)
   .join(", ");
 list();
 const wide = matchMedia("(min-width: 46rem)");

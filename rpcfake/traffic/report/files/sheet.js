@@ -9,6 +9,13 @@ const seconds = (microseconds) =>
   `${(microseconds / 1e6).toFixed(6).replace(/0{1,3}$/, "")}`;
 const span = (microseconds) => `${+(microseconds / 1e6).toFixed(6)} s`;
 
+// How often each value comes, in the order in which they first come.
+function counted(values) {
+  const counts = new Map();
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
+  return counts;
+}
+
 function read(entry, place) {
   const element = field(`sheet-${entry}-${place}`);
   if (!element) return null;

@@ -1,14 +1,13 @@
 // The list of tests.
 
+const outcomes = () => [...counted(entries.map(({ outcome }) => outcome))].filter(([outcome]) => outcome);
+
 function list() {
   if (entries.length === 1) return open(0);
   field("none").hidden = entries.length > 0;
   if (!entries.length) return;
   field("nav").hidden = false;
-  const counts = new Map();
-  for (const { outcome } of entries) counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
-  counts.delete("");
-  field("outcomes").append(...[...counts].map(([outcome, count]) => chip("outcome", outcome, count)));
+  field("outcomes").append(...outcomes().map(([outcome, count]) => chip("outcome", outcome, count)));
   field("tests").replaceChildren(...entries.map(listed));
   rove(field("tests").firstElementChild);
   narrow();
@@ -40,11 +39,11 @@ const tests = () => [...field("tests").children].filter((button) => !button.hidd
 
 function narrow() {
   const text = field("name").value.trim().toLowerCase();
-  const outcomes = chosen("outcome");
+  const wanted = chosen("outcome");
   for (const button of field("tests").children) {
     const { name, outcome, topics } = entries[button.dataset.number];
     const fits = [name, ...topics].some((each) => each.toLowerCase().includes(text));
-    button.hidden = !(fits && (!outcomes.length || outcomes.includes(outcome)));
+    button.hidden = !(fits && (!wanted.length || wanted.includes(outcome)));
   }
   field("no-tests").hidden = tests().length > 0;
   if (!tests().includes(reachable)) rove(tests()[0]);
